@@ -1,0 +1,72 @@
+"""The fast half of the classifier: word and character n-grams, weighted and summed.
+
+Trained with scikit-learn; at run time a dictionary and one float32 matrix do the same sum in about 0.2 ms where
+scikit-learn's own pipeline takes 2.5 ms.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from nlu.text import fold, words
+
+
+def features(text: str) -> list[str]:
+    """Words, pairs of words and 1-4 character pieces within a word of the folded text, with a prefix for each kind."""
+    tokens = words(fold(text))
+    pieces = ["w" + token for token in tokens]
+    pieces += [f"p{first} {second}" for first, second in zip(tokens, tokens[1:])]
+    for token in tokens:
+        padded = f" {token} "
+        for size in (2, 3, 4):
+            pieces += ["c" + padded[i : i + size] for i in range(len(padded) - size + 1)]
+    return pieces
+
+
+class NgramHead:
+    """TF-IDF n-grams into a logistic regression. `vocabulary` maps a feature to its row of `weights`."""
+
+    def __init__(
+        self, vocabulary: dict[str, int], idf: np.ndarray, weights: np.ndarray, bias: np.ndarray, temperature: float = 1.0
+    ) -> None:
+        self.vocabulary, self.idf, self.weights, self.bias, self.temperature = vocabulary, idf, weights, bias, temperature
+
+    @classmethod
+    def train(cls, texts: list[str], labels: np.ndarray, sample_weight: np.ndarray, classes: int) -> NgramHead:
+        """Fit on `texts` with `labels` 0..classes-1."""
+        vectorizer = TfidfVectorizer(analyzer=features, sublinear_tf=True, min_df=2, dtype=np.float32)
+        matrix = vectorizer.fit_transform(texts)
+        # saga reaches lbfgs's accuracy on these sparse rows in a seventh of the time; ten passes are enough.
+        model = LogisticRegression(C=12.0, solver="saga", max_iter=10, tol=1e-2, random_state=0)
+        model.fit(matrix, labels, sample_weight=sample_weight)
+        weights = np.zeros((matrix.shape[1], classes), dtype=np.float32)
+        bias = np.full(classes, -20.0, dtype=np.float32)
+        weights[:, model.classes_] = model.coef_.T
+        bias[model.classes_] = model.intercept_
+        vocabulary = {str(feature): int(row) for feature, row in vectorizer.vocabulary_.items()}
+        return cls(vocabulary, vectorizer.idf_.astype(np.float32), weights, bias)
+
+    def scores(self, text: str) -> np.ndarray:
+        """Unnormalised log-probabilities of each class."""
+        counts = Counter(row for row in map(self.vocabulary.get, features(text)) if row is not None)
+        if not counts:
+            return self.bias / self.temperature
+        rows = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
+        values = 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
+        values *= self.idf[rows]
+        values /= np.linalg.norm(values)
+        return (values @ self.weights[rows] + self.bias) / self.temperature
+
+    def probabilities(self, text: str) -> np.ndarray:
+        """Probabilities of each class, float32 summing to 1."""
+        return softmax(self.scores(text))
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Scores to probabilities along the last axis."""
+    exponents = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exponents / exponents.sum(axis=-1, keepdims=True)

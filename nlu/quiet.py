@@ -1,0 +1,23 @@
+"""Rasa without its chatter: no telemetry, no debug events with people's words in them, no deprecation notices."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+
+def quiet(level: int = logging.WARNING) -> None:
+    """Call before Rasa is imported: structlog prints every event, message texts included, until told otherwise."""
+    os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    warnings.simplefilter("ignore")
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s")
+    for name in ("rasa", "tensorflow", "absl", "matplotlib", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.ERROR)

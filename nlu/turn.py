@@ -1,0 +1,129 @@
+"""One turn: a request of the contract in, its reply out. No state, no clock, no files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nlu.contract import FALLBACK_INTENT, Command, ContractError, Response, TurnReply, TurnRequest
+from nlu.dialogue import Dialogue, window
+from nlu.language import Guess, LanguageIdentifier
+from nlu.languages import Languages
+from nlu.parsers import Parser
+from nlu.text import clean, fold
+
+DANGER = {"crisis_suicide": 0.3, "violence": 0.35, "trafficking": 0.35, "medical_emergency": 0.35, "pep_urgent": 0.4}
+"""From which confidence a danger is acted on even when it is not the likeliest: a false alarm costs less than silence."""
+
+_TOPICS_OFFERED = 3
+_NOT_OFFERED = {"out_of_scope", "affirm", "deny", "greet", "thank", "goodbye", "not_helpful"}
+
+
+class Engine:
+    """Everything a turn needs, loaded once and never changed."""
+
+    def __init__(
+        self, languages: Languages, identifier: LanguageIdentifier, parsers: dict[str, Parser], dialogue: Dialogue
+    ) -> None:
+        self.languages = languages
+        self._identifier = identifier
+        self._parsers = parsers
+        self._dialogue = dialogue
+        self._names = {fold(language.name): code for code, language in languages.shipped.items()}
+
+    def parse(self, text: str, language: str | None = None, request: TurnRequest | None = None) -> dict[str, Any]:
+        """Language and NLU of one text, without any dialogue. `language` None identifies it."""
+        text = clean(text)
+        guess = Guess(language, 1.0, language) if language else self._identify(text, request)
+        parse = self._parsers[guess.language].parse(text)
+        return {
+            **parse,
+            "language": guess.language,
+            "language_confidence": round(guess.confidence, 4),
+            "detected": guess.detected,
+            "decision": self._decide(parse, guess.language),
+        }
+
+    async def turn(self, request: TurnRequest) -> TurnReply:
+        """Understand, decide, answer. Raises ContractError for a command or events that cannot be."""
+        if request.command:
+            known = self.languages.nearest(request.hints.chosen or request.hints.earlier or self.languages.default)
+            parsed = {**self._pressed(request.command, request.text), "decision": "command"}
+            guess = Guess(known, 1.0, known)
+        else:
+            parsed = self.parse(request.text, request=request)
+            guess = Guess(parsed["language"], parsed["language_confidence"], parsed["detected"])
+        heard = _heard(parsed)
+        try:
+            tracker, responses = await self._dialogue.turn(request.sender, request.events, heard)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ContractError(f"events: not a tracker this engine wrote ({type(error).__name__})") from error
+        language, chosen = self._answer_in(request, guess, tracker, heard)
+        return TurnReply(
+            language=language,
+            language_confidence=guess.confidence,
+            detected=guess.detected,
+            parse=parsed,
+            decision=parsed["decision"],
+            events=window(tracker),
+            responses=[_with_topics(response, parsed) for response in responses],
+            country=tracker.get_slot("country"),
+            chosen_language=chosen,
+        )
+
+    def _identify(self, text: str, request: TurnRequest | None) -> Guess:
+        named = self._names.get(fold(text).strip(" .!?"))
+        if named:
+            return Guess(named, 1.0, named)
+        return self._identifier.identify(text, request.hints) if request else self._identifier.identify(text)
+
+    def _decide(self, parse: dict[str, Any], language: str) -> str:
+        """'answer', 'danger' or 'ask_back'."""
+        ranking = parse["intent_ranking"]
+        if any(item["confidence"] >= DANGER.get(item["name"], 2) for item in ranking):
+            return "danger"
+        return "answer" if parse["intent"]["confidence"] >= self._parsers[language].blend.accept else "ask_back"
+
+    def _pressed(self, command: Command, text: str) -> dict[str, Any]:
+        if command.intent not in self._dialogue.domain.intents:
+            raise ContractError(f"command.intent: '{command.intent}' is not an intent")
+        unknown = set(command.entities) - set(self._dialogue.domain.entities)
+        if unknown:
+            raise ContractError(f"command.entities: '{sorted(unknown)[0]}' is not an entity")
+        entities = [{"entity": name, "value": value} for name, value in command.entities.items()]
+        intent = {"name": command.intent, "confidence": 1.0}
+        return {"text": clean(text), "intent": intent, "intent_ranking": [intent], "entities": entities}
+
+    def _answer_in(self, request: TurnRequest, guess: Guess, tracker: Any, heard: dict) -> tuple[str, str | None]:
+        """The language of the reply, and the person's choice if this turn made one."""
+        if heard["intent"]["name"] == "change_language":
+            wanted = tracker.get_slot("language")
+            if wanted in self.languages.shipped:
+                return wanted, wanted
+        return guess.language, request.hints.chosen
+
+
+def _heard(parsed: dict[str, Any]) -> dict[str, Any]:
+    """The parse as the dialogue is told of it: danger before the likeliest, nothing at all when in doubt."""
+    intent = parsed["intent"]
+    if parsed["decision"] == "danger":
+        intent = max(
+            (item for item in parsed["intent_ranking"] if item["confidence"] >= DANGER.get(item["name"], 2)),
+            key=lambda item: item["confidence"],
+        )
+    elif parsed["decision"] == "ask_back":
+        intent = {"name": FALLBACK_INTENT, "confidence": 1.0}
+    return {
+        "text": parsed["text"],
+        "intent": intent,
+        "intent_ranking": parsed["intent_ranking"],
+        "entities": parsed["entities"],
+    }
+
+
+def _with_topics(response: Response, parsed: dict[str, Any]) -> Response:
+    """'Do you mean…' is told what might be meant."""
+    if response.key != "ask.which_topic":
+        return response
+    likely = [item["name"] for item in parsed["intent_ranking"] if item["name"] not in _NOT_OFFERED]
+    return Response(response.key, {**response.args, "intents": likely[:_TOPICS_OFFERED]}, response.effect)
+

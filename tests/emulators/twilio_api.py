@@ -1,0 +1,358 @@
+"""Twilio's Messages API on loopback, stricter than the real one: what Twilio would ignore is refused here.
+
+    async with TwilioApi() as twilio:
+        channel = TwilioChannel("sms", account_sid=twilio.account_sid, auth_token=twilio.auth_token,
+                                sender="+14155550100", api_url=twilio.url)
+        ...
+        assert twilio.sent == [...]                     # exactly what was accepted, in order
+        twilio.refuse(429, 20429)                       # the next request fails so
+        await twilio.post("http://127.0.0.1:8080/webhooks/twilio", sms("+351912345678", "Olá"))
+
+The signature is computed here from Twilio's description and not with its library, so that the two check each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import format_datetime
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+from multidict import MultiDict
+
+Form = list[tuple[str, str]]
+
+FLAGS = ("true", "false")
+
+# Every parameter of POST .../Messages.json in Twilio's OpenAPI description of April 2026, with the values it may have.
+PARAMETERS: dict[str, tuple[str, ...] | None] = {
+    "To": None,
+    "StatusCallback": None,
+    "ApplicationSid": None,
+    "MaxPrice": None,
+    "ProvideFeedback": FLAGS,
+    "Attempt": None,
+    "ValidityPeriod": None,
+    "ForceDelivery": FLAGS,
+    "ContentRetention": ("retain", "discard"),
+    "AddressRetention": ("retain", "obfuscate"),
+    "SmartEncoded": FLAGS,
+    "PersistentAction": None,
+    "TrafficType": ("free",),
+    "ShortenUrls": FLAGS,
+    "ScheduleType": ("fixed",),
+    "SendAt": None,
+    "SendAsMms": FLAGS,
+    "ContentVariables": None,
+    "RiskCheck": ("enable", "disable"),
+    "From": None,
+    "FallbackFrom": None,
+    "MessagingServiceSid": None,
+    "Body": None,
+    "MediaUrl": None,
+    "ContentSid": None,
+}
+REPEATABLE = {"PersistentAction", "MediaUrl"}
+
+NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+SCOPED_ID = re.compile(r"[A-Z]{2}\.\w+")
+PIN = re.compile(r"geo:(-?\d{1,2}(?:\.\d+)?),(-?\d{1,3}(?:\.\d+)?)(?:\|[^|]+)?")
+
+
+@dataclass
+class Fault:
+    """What happens to the next request instead of, or after (`accepted`), the usual."""
+
+    status: int = 0
+    code: int | None = None
+    body: str | None = None
+    silent: bool = False
+    dropped: bool = False
+    accepted: bool = False
+
+
+class Refusal(Exception):
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
+
+
+class TwilioApi:
+    """A Twilio account. `sent` holds the parameters of each accepted message; `requests` counts what arrived."""
+
+    def __init__(
+        self,
+        account_sid: str = "AC" + "0" * 31 + "1",
+        auth_token: str = "twilio-token-never-in-a-log",
+        senders: Iterable[str] = ("+14155550100", "whatsapp:+14155550199"),
+        content_sids: Iterable[str] = (),
+        redaction: bool = True,
+    ) -> None:
+        self.account_sid, self.auth_token = account_sid, auth_token
+        self.senders, self.content_sids, self.redaction = set(senders), set(content_sids), redaction
+        self.opted_out: set[str] = set()
+        self.sent: list[dict[str, str]] = []
+        self.sids: list[str] = []
+        self.requests = 0
+        self._faults: deque[Fault] = deque()
+        self._closing = asyncio.Event()
+
+    async def __aenter__(self) -> TwilioApi:
+        app = web.Application()
+        app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._create)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = "http://127.0.0.1:%d" % self._runner.addresses[0][1]
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        await self._session.close()
+        await self._runner.cleanup()
+        assert not self._faults, f"{len(self._faults)} faults were never met"
+
+    # What goes wrong next
+
+    def accept(self) -> None:
+        """Let the next request pass, before what is said after."""
+        self._faults.append(Fault())
+
+    def refuse(self, status: int, code: int | None = None, body: str | None = None) -> None:
+        """Answer the next request with an error; `body` replaces Twilio's JSON."""
+        self._faults.append(Fault(status, code, body))
+
+    def say_nothing(self, *, accepted: bool = False) -> None:
+        """Let the next request wait for an answer that never comes."""
+        self._faults.append(Fault(silent=True, accepted=accepted))
+
+    def hang_up(self, *, accepted: bool = False) -> None:
+        """Close the connection in the middle of the next request."""
+        self._faults.append(Fault(dropped=True, accepted=accepted))
+
+    # Webhooks
+
+    def sign(self, url: str, form: Form) -> str:
+        """X-Twilio-Signature of a form: https://www.twilio.com/docs/usage/security#validating-requests."""
+        text = url + "".join(name + value for name, value in sorted(set(form)))
+        return base64.b64encode(hmac.new(self.auth_token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+    async def post(self, url: str, form: Form, signed_url: str | None = None) -> int:
+        """Call a webhook as Twilio does and return the status it answered with."""
+        form = [("AccountSid", self.account_sid), ("ApiVersion", "2010-04-01"), *form]
+        headers = {
+            "X-Twilio-Signature": self.sign(signed_url or url, form),
+            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
+        }
+        async with self._session.post(url, data=urlencode(form), headers=headers) as response:
+            return response.status
+
+    # The API
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        fault = self._faults.popleft() if self._faults else Fault()
+        form = MultiDict((name, str(value)) for name, value in (await request.post()).items())
+        try:
+            if fault.status:
+                return _error(fault)
+            self._check_account(request)
+            self._check(form)
+            answer = self._answer(form) if fault.accepted or not (fault.silent or fault.dropped) else {}
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        if fault.silent:
+            await self._closing.wait()
+        if fault.dropped and request.transport:
+            request.transport.abort()
+        return web.json_response(answer, status=201)
+
+    def _check_account(self, request: web.Request) -> None:
+        expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {expected}":
+            raise Refusal(20003, "Authenticate", 401)
+        if request.match_info["sid"] != self.account_sid:
+            raise Refusal(20404, "The requested resource was not found", 404)
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise Refusal(20001, f"emulator: {request.content_type} is not a form")
+
+    def _check(self, form: MultiDict[str]) -> None:
+        for name in form:
+            if name not in PARAMETERS:
+                raise Refusal(20001, f"emulator: there is no parameter {name}")
+            if len(form.getall(name)) > 1 and name not in REPEATABLE:
+                raise Refusal(20001, f"emulator: {name} is given twice")
+        for name, values in PARAMETERS.items():
+            if name in form and values and form[name] not in values:
+                code = {"ContentRetention": 30029, "AddressRetention": 30030}.get(name, 20001)
+                raise Refusal(code, f"Invalid {name}")
+        self._check_ends(form)
+        self._check_content(form)
+        if not self.redaction and (form.get("ContentRetention") == "discard"):
+            raise Refusal(30029, "Invalid ContentRetention")
+        if not self.redaction and (form.get("AddressRetention") == "obfuscate"):
+            raise Refusal(30030, "Invalid AddressRetention")
+        if not re.fullmatch(r"https?://[^_/]+/.*", form.get("StatusCallback", "http://host/")):
+            raise Refusal(21609, "The 'StatusCallback' URL is not a valid URL")
+
+    def _check_ends(self, form: MultiDict[str]) -> None:
+        to, sender = form.get("To", ""), form.get("From", "")
+        if not to:
+            raise Refusal(21604, "A 'To' phone number is required.")
+        if not sender:
+            raise Refusal(21603, "A 'From' phone number is required.")
+        if to.startswith("whatsapp:") != sender.startswith("whatsapp:"):
+            raise Refusal(21910, "Invalid From and To pair. From and To should be of the same channel")
+        if sender not in self.senders:
+            raise Refusal(21606, f"The 'From' phone number {sender} is not a valid sender of this account.")
+        address = to.removeprefix("whatsapp:")
+        if not NUMBER.fullmatch(address) and not (to != address and SCOPED_ID.fullmatch(address)):
+            raise Refusal(21211, f"The 'To' number {to} is not a valid phone number.")
+        if to in self.opted_out:
+            raise Refusal(21610, f"Attempt to send to unsubscribed recipient {to}")
+
+    def _check_content(self, form: MultiDict[str]) -> None:
+        body = form.get("Body", "")
+        if len(body) > 1600:
+            raise Refusal(21617, "The concatenated message body exceeds the 1600 character limit.")
+        if not (body.strip() or "MediaUrl" in form or "ContentSid" in form):
+            raise Refusal(21619, "A text message body or media urls must be specified.")
+        if "ContentSid" in form:
+            self._check_template(form)
+        elif "ContentVariables" in form:
+            raise Refusal(21654, "ContentSid Required")
+        for action in form.getall("PersistentAction", []):
+            if not form["To"].startswith("whatsapp:") or not PIN.fullmatch(action):
+                raise Refusal(20001, "emulator: not a pin on WhatsApp")
+
+    def _check_template(self, form: MultiDict[str]) -> None:
+        if form["ContentSid"] not in self.content_sids or "Body" in form:
+            raise Refusal(21655, "The ContentSid is Invalid")
+        try:
+            variables = json.loads(form.get("ContentVariables", "{}"))
+        except ValueError:
+            variables = None
+        if not isinstance(variables, dict) or not all(isinstance(v, str) and v for v in variables.values()):
+            raise Refusal(21656, "The ContentVariables Parameter is invalid")
+        if len(variables.get("1", "")) > 1024:
+            raise Refusal(21656, "emulator: a template's body has at most 1,024 characters")
+
+    def _answer(self, form: MultiDict[str]) -> dict[str, object]:
+        sid = f"SM{len(self.sent) + 1:032x}"
+        self.sent.append({name: "\n".join(form.getall(name)) for name in form})
+        self.sids.append(sid)
+        uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}"
+        now = format_datetime(datetime.now(UTC))
+        return {
+            "account_sid": self.account_sid,
+            "api_version": "2010-04-01",
+            "body": form.get("Body", ""),
+            "date_created": now,
+            "date_sent": None,
+            "date_updated": now,
+            "direction": "outbound-api",
+            "error_code": None,
+            "error_message": None,
+            "from": form["From"],
+            "messaging_service_sid": None,
+            "num_media": "0",
+            "num_segments": "1",
+            "price": None,
+            "price_unit": "USD",
+            "sid": sid,
+            "status": "queued",
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": form["To"],
+            "uri": f"{uri}.json",
+        }
+
+
+def _error(fault: Fault, message: str = "emulated") -> web.Response:
+    if fault.body is not None:
+        return web.Response(status=fault.status, text=fault.body, content_type="text/html")
+    answer = {"message": message, "status": fault.status}
+    if fault.code:
+        answer |= {"code": fault.code, "more_info": f"https://www.twilio.com/docs/errors/{fault.code}"}
+    return web.json_response(answer, status=fault.status)
+
+
+# What people and carriers send: parameters as Twilio documents and orders them, without the account's own.
+
+
+def sms(sender: str, body: str, sid: str = "SM" + "a" * 32, to: str = "+14155550100") -> Form:
+    return [
+        ("ToCountry", "US"),
+        ("ToState", ""),
+        ("SmsMessageSid", sid),
+        ("NumMedia", "0"),
+        ("ToCity", ""),
+        ("FromZip", ""),
+        ("SmsSid", sid),
+        ("FromState", ""),
+        ("SmsStatus", "received"),
+        ("FromCity", ""),
+        ("Body", body),
+        ("FromCountry", "PT"),
+        ("To", to),
+        ("ToZip", ""),
+        ("NumSegments", "1"),
+        ("MessageSid", sid),
+        ("From", sender),
+    ]
+
+
+def whatsapp(sender: str, body: str, kind: str = "text", sid: str = "SM" + "b" * 32, **more: str) -> Form:
+    """A WhatsApp message; `more` are further parameters (ButtonPayload, Latitude...). `sender` has no prefix."""
+    profile = {"type": "whatsapp", "data": {"context": {"ProfileName": "Maria Exemplo", "WaId": sender.lstrip("+")}}}
+    return [
+        ("SmsMessageSid", sid),
+        ("NumMedia", more.pop("NumMedia", "0")),
+        ("ProfileName", "Maria Exemplo"),
+        ("MessageType", kind),
+        ("SmsSid", sid),
+        ("WaId", sender.lstrip("+")),
+        ("SmsStatus", "received"),
+        ("Body", body),
+        *more.items(),
+        ("To", "whatsapp:+14155550199"),
+        ("NumSegments", "1"),
+        ("ReferralNumMedia", "0"),
+        ("MessageSid", sid),
+        ("From", f"whatsapp:{sender}"),
+        ("ChannelMetadata", json.dumps(profile)),
+    ]
+
+
+def whatsapp_button(sender: str, title: str, payload: str, **more: str) -> Form:
+    return whatsapp(sender, title, "button", ButtonText=title, ButtonPayload=payload, **more)
+
+
+def whatsapp_list(sender: str, title: str, payload: str, **more: str) -> Form:
+    return whatsapp(sender, title, "interactive", ListId=payload, ListTitle=title, **more)
+
+
+def whatsapp_location(sender: str, latitude: str, longitude: str, label: str = "", **more: str) -> Form:
+    return whatsapp(sender, "", "location", Latitude=latitude, Longitude=longitude, Label=label, **more)
+
+
+def whatsapp_media(sender: str, content_type: str, caption: str = "", **more: str) -> Form:
+    media = {"NumMedia": "1", "MediaContentType0": content_type, "MediaUrl0": "https://api.twilio.com/never-fetched"}
+    return whatsapp(sender, caption, content_type.partition("/")[0], **media, **more)
+
+
+def status(sid: str, state: str, to: str, sender: str = "+14155550100", error_code: int | None = None) -> Form:
+    """A status callback for a message we sent; the ends have the prefix of their channel."""
+    form = [("SmsSid", sid), ("SmsStatus", state), ("MessageStatus", state), ("To", to), ("MessageSid", sid)]
+    return [*form, ("From", sender)] + ([("ErrorCode", str(error_code))] if error_code else [])
