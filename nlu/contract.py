@@ -71,9 +71,9 @@ class TurnRequest:
     def from_json(cls, data: Any) -> TurnRequest:
         """Build from parsed JSON; raises ContractError naming the first field that is wrong."""
         data = _object("request", data)
-        hints = _object("hints", data.get("hints") or {})
+        hints = _object("hints", {} if data.get("hints") is None else data["hints"])
         command = data.get("command")
-        events = data.get("events") or []
+        events = [] if data.get("events") is None else data["events"]
         if not isinstance(events, list) or len(events) > EVENTS_LIMIT:
             raise ContractError(f"events: expected a list of at most {EVENTS_LIMIT} tracker events")
         if not all(isinstance(event, dict) and isinstance(event.get("event"), str) for event in events):
@@ -166,7 +166,7 @@ def _optional(name: str, value: Any) -> str | None:
 
 def _command(value: Any) -> Command:
     value = _object("command", value)
-    entities = _object("command.entities", value.get("entities") or {})
+    entities = _object("command.entities", {} if value.get("entities") is None else value["entities"])
     return Command(
         intent=_text("command.intent", value.get("intent"), required=True),
         entities={name: _text(f"command.entities.{name}", text, required=True) for name, text in entities.items()},

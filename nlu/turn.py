@@ -57,7 +57,7 @@ class Engine:
             tracker, responses = await self._dialogue.turn(request.sender, request.events, heard)
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError(f"events: not a tracker this engine wrote ({type(error).__name__})") from error
-        language, chosen = self._answer_in(request, guess, tracker, heard)
+        language, chosen = self._answer_in(request, guess, responses)
         return TurnReply(
             language=language,
             language_confidence=guess.confidence,
@@ -66,7 +66,7 @@ class Engine:
             decision=parsed["decision"],
             events=window(tracker),
             responses=[_with_topics(response, parsed) for response in responses],
-            country=tracker.get_slot("country"),
+            country=_country(tracker.get_slot("country")),
             chosen_language=chosen,
         )
 
@@ -93,11 +93,11 @@ class Engine:
         intent = {"name": command.intent, "confidence": 1.0}
         return {"text": clean(text), "intent": intent, "intent_ranking": [intent], "entities": entities}
 
-    def _answer_in(self, request: TurnRequest, guess: Guess, tracker: Any, heard: dict) -> tuple[str, str | None]:
+    def _answer_in(self, request: TurnRequest, guess: Guess, responses: list[Response]) -> tuple[str, str | None]:
         """The language of the reply, and the person's choice if this turn made one."""
-        if heard["intent"]["name"] == "change_language":
-            wanted = tracker.get_slot("language")
-            if wanted in self.languages.shipped:
+        for response in responses:
+            kind, _, wanted = (response.effect or "").partition(":")
+            if kind == "language" and wanted in self.languages.shipped:
                 return wanted, wanted
         return guess.language, request.hints.chosen
 
@@ -118,6 +118,11 @@ def _heard(parsed: dict[str, Any]) -> dict[str, Any]:
         "intent_ranking": parsed["intent_ranking"],
         "entities": parsed["entities"],
     }
+
+
+def _country(slot: Any) -> str | None:
+    """The country remembered; two named at once are none."""
+    return slot if isinstance(slot, str) else None
 
 
 def _with_topics(response: Response, parsed: dict[str, Any]) -> Response:

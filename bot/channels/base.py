@@ -44,7 +44,7 @@ class PollingChannel(Channel, Protocol):
 
 
 class AcknowledgingChannel(Channel, Protocol):
-    """A channel whose provider also wants to hear that a button was pressed: until then it shows the press as pending."""
+    """A channel whose provider also wants to hear that a button was pressed; until then the press looks pending."""
 
     def acknowledge(self, event: Event) -> None:
         """Say so in the background, once `accept` has returned. Any event may be given; never raises.

@@ -125,7 +125,7 @@ class TelegramChannel:
         self._secret = webhook_secret
         self._backoff = backoff
         self._protect = protect_content
-        limits = {"connect_timeout": timeout, "read_timeout": timeout, "write_timeout": timeout, "pool_timeout": timeout}
+        limits = {f"{step}_timeout": timeout for step in ("connect", "read", "write", "pool")}
         self._bot = _Bot(
             token,
             base_url=api_url,
@@ -154,7 +154,7 @@ class TelegramChannel:
             raise Forged("the secret is missing or wrong")
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """Read one update."""
+        """Read one update; one whose content cannot be read is refused, so that Telegram does not repeat it."""
         try:
             update = json.loads(request.body)
         except (ValueError, RecursionError):
@@ -176,7 +176,9 @@ class TelegramChannel:
                     await self._call(self._bot.delete_webhook(drop_pending_updates=False))
                     ready = True
                 for update in await self._call(self._bot.pending(offset)):
-                    await self._hand_over(update, accept)
+                    event = self._event(update)
+                    await accept(event)
+                    self.acknowledge(event)
                     offset = update["update_id"] + 1  # the next request tells Telegram to forget this one
                 wait = self._backoff[0]
             except Exception as error:
@@ -244,15 +246,6 @@ class TelegramChannel:
         except SendError as error:  # a press is only answerable for a short while; the reply itself is on its way
             log.info("press not acknowledged: %s", error)
 
-    async def _hand_over(self, update: dict[str, Any], accept: Accept) -> None:
-        try:
-            event = self._event(update)
-        except Unreadable as error:
-            log.error("update %s skipped: %s", update.get("update_id"), error)
-            return
-        await accept(event)
-        self.acknowledge(event)
-
     async def _call(self, request: Awaitable[Result]) -> Result:
         """The request's result, or its failure as a SendError that repeats nothing of what was sent."""
         try:
@@ -264,10 +257,15 @@ class TelegramChannel:
             raise SendError(reason, Consequence.RETRY, uncertain=True) from None
 
     def _event(self, raw: Any) -> Event:
+        number = raw.get("update_id") if isinstance(raw, dict) else None
+        if type(number) is not int:
+            raise Unreadable("not an update")
         try:
             return self._read(Update.de_json(raw))
         except Exception as error:  # the library raises whatever its constructors do
-            raise Unreadable(f"not an update ({type(error).__name__})") from None
+            # Telegram would repeat an update that is turned away, and hold up those behind it, for a day.
+            log.error("update %d cannot be read: %s", number, type(error).__name__)
+            return Refused("telegram", str(number), "unreadable")
 
     def _read(self, update: Update) -> Event:
         number = str(update.update_id)

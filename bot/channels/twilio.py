@@ -126,7 +126,7 @@ class TwilioChannel:
         timeout: float = 15.0,
     ) -> None:
         self._content_sids = dict(content_sids or {})
-        self.traits = _traits(name, self._content_sids)
+        self.traits = traits_of(name, self._content_sids)
         self._prefix = WHATSAPP if name == "whatsapp" else ""
         self._sender = self._prefix + sender.removeprefix(WHATSAPP)
         self._validator = RequestValidator(auth_token)
@@ -239,7 +239,9 @@ class TwilioChannel:
         return str(created.sid)
 
 
-def _traits(name: str, content_sids: Mapping[int, str]) -> ChannelTraits:
+def traits_of(name: str, content_sids: Mapping[int, str] | None = None) -> ChannelTraits:
+    """What a face of Twilio's ('sms' or 'whatsapp') can show with these content templates. Raises ValueError."""
+    content_sids = content_sids or {}
     if name == "sms":
         return ChannelTraits("sms", TEXT_LIMIT, segments=True)
     if name != "whatsapp":

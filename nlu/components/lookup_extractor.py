@@ -25,15 +25,17 @@ _LONGEST = 5
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
 class LookupEntityExtractor(GraphComponent, EntityExtractorMixin):
-    """Longest listed phrase first; its value is the synonym's. Overrules overlapping entities of earlier extractors.
+    """Longest listed phrase first; its value is the synonym's. Of the types it looks up, and wherever it finds
+    something, it overrules earlier extractors.
 
     Rasa's RegexEntityExtractor compares letters exactly, so it misses 'prep' as 'PrEP', 'depistage' and 'بفرنسا'.
     """
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        """`entities`: the entity types looked up."""
-        return {"entities": ["service", "country", "language", "population"]}
+        """`entities`: the types looked up; `confirmed`: those that count only where the trained extractor before this
+        one marked the same words, because the words alone do not tell ('I am in Mali', 'I come from Mali')."""
+        return {"entities": ["service", "country", "language", "population"], "confirmed": ["country"]}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -84,8 +86,18 @@ class LookupEntityExtractor(GraphComponent, EntityExtractorMixin):
     def process(self, messages: List[Message]) -> List[Message]:
         """Add what is found to every message's entities."""
         for message in messages:
-            found = self.add_extractor_name(self.find(message.get(TEXT) or ""))
-            kept = [e for e in message.get(ENTITIES, []) if not any(_overlap(e, f) for f in found)]
+            earlier = message.get(ENTITIES, [])
+            found = [
+                entity
+                for entity in self.add_extractor_name(self.find(message.get(TEXT) or ""))
+                if entity["entity"] not in self._config["confirmed"]
+                or any(_overlap(entity, e) and e["entity"] == entity["entity"] for e in earlier)
+            ]
+            kept = [
+                entity
+                for entity in earlier
+                if entity["entity"] not in self._config["entities"] and not any(_overlap(entity, f) for f in found)
+            ]
             message.set(ENTITIES, kept + found, add_to_output=True)
         return messages
 

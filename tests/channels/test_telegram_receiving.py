@@ -74,6 +74,8 @@ CASES = {
     "press_in_group": refused("not a button in a private chat", PRESS),
     "press_inline": refused("not a button in a private chat", PRESS),
     "group_chatter": refused("a group"),
+    "group_sticker": refused("a group"),
+    "group_joined": refused("a group"),
     "group_mention": IN_GROUP,
     "group_mention_other": refused("a group"),
     "group_command": IN_GROUP,
@@ -141,16 +143,48 @@ def test_only_a_bare_command_is_a_command(text: str, expected: tuple[str, str | 
         b"3",
         b'"text"',
         b"{}",
-        b'{"update_id": 1, "message": {"text": "no chat"}}',
-        b'{"update_id": 1, "message": "segredo"}',
-        b'{"update_id": 1, "callback_query": {"id": "1", "data": "x"}}',
+        b'{"update_id": "1"}',
+        b'{"update_id": true}',
         b"[" * 100_000,
-        json.dumps({"update_id": 1, **message(CHAT, location={"latitude": 91, "longitude": 0})}).encode(),
     ],
 )
 def test_what_telegram_never_sends_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         OFFLINE.parse(request(body))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"message": {"text": "no chat"}},
+        {"message": "segredo"},
+        {"callback_query": {"id": "1", "data": "x"}},
+        message(CHAT, location={"latitude": 91, "longitude": 0}),
+    ],
+)
+def test_an_update_that_cannot_be_read_is_refused(content: dict[str, object], logs: Watch) -> None:
+    logs.for_words("segredo", "no chat")
+    body = json.dumps({"update_id": 500001, **content}).encode()
+    assert OFFLINE.parse(request(body)) == [refused("unreadable")]
+
+
+@given(st.data())
+def test_a_damaged_update_is_read_or_unreadable(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(CASES)))
+    update = json.loads((PAYLOADS / f"{name}.json").read_text())
+    place: dict[str, object] = update
+    while True:
+        key = data.draw(st.sampled_from(sorted(place)))
+        inner = place[key]
+        if not isinstance(inner, dict) or data.draw(st.booleans()):
+            break
+        place = inner
+    place[key] = data.draw(st.none() | st.booleans() | st.integers() | st.text() | st.just([]) | st.just({}))
+    try:
+        (event,) = OFFLINE.parse(request(json.dumps(update).encode()))
+    except Unreadable:
+        return
+    assert isinstance(event, Inbound | Refused)
 
 
 def test_the_secret_is_believed() -> None:
@@ -333,9 +367,10 @@ async def test_an_update_that_cannot_be_read_does_not_hold_up_the_others(
     last = await telegram.push(message(CHAT, "um"))
     inbox = Inbox()
     async with polling(bot, inbox.accept):
-        assert await inbox.wait(1) == ["um"]
+        assert (await inbox.wait(2))[1:] == ["um"]
         await telegram.confirmed(last)
-    assert any("skipped" in line for line in logs.lines)
+    assert inbox.events[0].reason == "unreadable"
+    assert any("cannot be read" in line for line in logs.lines)
 
 
 async def test_polling_answers_presses(telegram: TelegramApi, bot: TelegramChannel) -> None:
@@ -347,6 +382,24 @@ async def test_polling_answers_presses(telegram: TelegramApi, bot: TelegramChann
         await telegram.push(press(CHAT, "Não", "answer:no", query="q2"))
         assert await inbox.wait(2) == ["Sim", "Não"]
         assert await telegram.called("answerCallbackQuery") == [{"callback_query_id": "q2"}]
+
+
+async def test_a_press_is_acknowledged_only_once_accepted(telegram: TelegramApi, bot: TelegramChannel) -> None:
+    await telegram.push(press(CHAT, "Sim", "answer:yes", query="q1"))
+    last = await telegram.push(message(CHAT, "um"))
+    inbox = Inbox()
+    inbox.failures = [RuntimeError("the first press is not accepted")]
+    seen: list[int] = []
+
+    async def accept(event: Event) -> None:
+        seen.append(len(bot._background) + len(telegram.calls("answerCallbackQuery")))
+        await inbox.accept(event)
+
+    async with polling(bot, accept):
+        assert await inbox.wait(2) == ["Sim", "um"]
+        await telegram.confirmed(last)
+        await telegram.called("answerCallbackQuery")
+    assert seen[:2] == [0, 0]
 
 
 async def test_start_survives_a_telegram_that_is_down(unused_tcp_port: int, logs: Watch) -> None:

@@ -145,6 +145,26 @@ def test_what_twilio_never_sends_is_unreadable(body: bytes, kind: str) -> None:
         CHANNEL.parse(request(body, kind))
 
 
+PARAMETERS = ["MessageSid", "SmsSid", "From", "To", "Body", "SmsStatus", "MessageStatus", "ErrorCode", "NumMedia"]
+PARAMETERS += ["MediaContentType0", "Latitude", "Longitude", "ButtonPayload", "ListId", "OptOutType", "MessageType"]
+VALUES = st.sampled_from(["", "0", "1", "received", "failed", "STOP", "whatsapp:+351912345678", ALICE]) | st.text()
+
+
+@given(st.dictionaries(st.sampled_from(PARAMETERS), VALUES))
+def test_any_form_is_read_or_unreadable(form: dict[str, str]) -> None:
+    body = urlencode(form, errors="replace").encode()
+    try:
+        events = CHANNEL.parse(request(body))
+    except Unreadable:
+        return
+    assert all(isinstance(event, Inbound | DeliveryStatus | Refused) for event in events)
+
+
+def test_a_message_with_a_body_is_a_message_whatever_its_status() -> None:
+    form = [(name, "delivered" if name == "SmsStatus" else value) for name, value in twilio_api.sms(ALICE, "Olá")]
+    assert CHANNEL.parse(request(urlencode(form).encode())) == [sms("Olá")]
+
+
 @given(st.text(max_size=400))
 def test_a_text_with_a_space_is_never_taken_for_base64(text: str) -> None:
     body = urlencode({"MessageSid": SMS_SID, "From": ALICE, "Body": text + " "}).encode()
@@ -215,6 +235,12 @@ def test_a_json_body_is_believed_by_its_hash_alone(body: bytes, more: bytes) -> 
     ):
         with pytest.raises(Forged):
             CHANNEL.verify(wrong)
+
+
+@pytest.mark.parametrize("url", ["https://farol.example:port/", "https://[farol/", "https://farol:99999/", "\ud800"])
+def test_an_address_that_cannot_be_is_forged(url: str) -> None:
+    with pytest.raises(Forged):
+        CHANNEL.verify(request(b"Body=hi", url=url, **{"x-twilio-signature": "x"}))
 
 
 def test_missing_headers_are_forged() -> None:

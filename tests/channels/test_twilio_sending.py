@@ -81,7 +81,8 @@ async def test_a_pin_that_fails_does_not_repeat_the_text(twilio: TwilioApi, logs
     twilio.accept()
     twilio.refuse(503)
     async with channel(twilio, "whatsapp") as whatsapp:
-        assert await whatsapp.send(ALICE, Outbound("Fica aqui.", location=Location(1, 2, "Rossio"))) == "SM" + f"{1:032x}"
+        sid = await whatsapp.send(ALICE, Outbound("Fica aqui.", location=Location(1, 2, "Rossio")))
+    assert [sid] == twilio.sids
     assert [sent["Body"] for sent in twilio.sent] == ["Fica aqui."]
     assert any("pin not sent" in line for line in logs.lines)
 
@@ -115,20 +116,23 @@ async def test_choices_with_a_template(twilio: TwilioApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sids", "message"),
+    ("sids", "message", "requests"),
     [
-        ({3: "HX3"}, Outbound("?", buttons=(YES, NO))),  # no template for two
-        ({2: "HX2"}, Outbound("x" * 1025, buttons=(YES, NO))),  # too long for a template, not for a text
-        ({5: "HX5"}, Outbound("Onde está?", buttons=CITIES)),  # a list needs a label
-        ({2: "HX-deleted"}, Outbound("?", buttons=(YES, NO))),  # Twilio refuses the template: 21655
+        ({3: "HX3"}, Outbound("?", buttons=(YES, NO)), 1),  # no template for two
+        ({2: "HX2"}, Outbound("x" * 1025, buttons=(YES, NO)), 1),  # too long for a template, not for a text
+        ({5: "HX5"}, Outbound("Onde está?", buttons=CITIES), 1),  # a list needs a label
+        ({2: "HX-deleted"}, Outbound("?", buttons=(YES, NO)), 2),  # Twilio refuses the template: 21655
     ],
 )
-async def test_choices_fall_back_to_numbers(twilio: TwilioApi, sids: dict[int, str], message: Outbound) -> None:
+async def test_choices_fall_back_to_numbers(
+    twilio: TwilioApi, sids: dict[int, str], message: Outbound, requests: int
+) -> None:
     async with channel(twilio, "whatsapp", content_sids=sids) as whatsapp:
         await whatsapp.send(ALICE, message)
     (sent,) = twilio.sent
     assert sent["Body"].startswith(message.text + "\n\n1. ")
     assert "ContentSid" not in sent
+    assert twilio.requests == requests
 
 
 async def test_templates_are_whatsapps_alone(twilio: TwilioApi) -> None:

@@ -23,6 +23,7 @@ from aiohttp import web
 Json = dict[str, Any]
 
 BOT_ID = 110201543
+PATIENCE = 20.0  # s that a test waits for a bot before it fails
 
 # Parameters of each method served, a subset of Bot API 10.0; True marks the required ones.
 METHODS: dict[str, dict[str, bool]] = {
@@ -135,8 +136,8 @@ class TelegramApi:
         return [parameters for name, parameters in self.ledger if name == method]
 
     async def called(self, method: str, times: int = 1) -> list[Json]:
-        """The same, once there are that many."""
-        async with self._news:
+        """The same, once there are that many; TimeoutError after PATIENCE."""
+        async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(lambda: len(self.calls(method)) >= times)
         return self.calls(method)
 
@@ -264,8 +265,8 @@ class TelegramApi:
         return self._wanted()[:limit]
 
     async def confirmed(self, update: Json) -> None:
-        """Return once the bot has told Telegram to forget an update."""
-        async with self._news:
+        """Return once the bot has told Telegram to forget an update; TimeoutError after PATIENCE."""
+        async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(lambda: update not in self.pending)
 
     def _wanted(self) -> list[Json]:

@@ -1,0 +1,173 @@
+"""What counts as an answer to a question of a form, and what is the person going on to something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.base import Result, Told
+from bot.content.countries import find_country, is_country
+from bot.content.load import SERVICES
+from bot.content.render import Content
+from bot.db import Database
+from bot.directory import places
+
+_SURE = 0.7
+"""From this confidence a message that also happens to be a place's name ('Nice', 'Reading') is taken by its intent."""
+
+_STAYING = {"nlu_fallback", "find_service", "choose", "more_results", "service_details", "out_of_scope", "change_language"}
+"""Intents a bare name of a town, a country or a service is likely to be mistaken for."""
+
+
+class ValidateCountry:
+    """country_form: a country's name in any language, 'no' for rather not saying, or something else entirely."""
+
+    name = "validate_country_form"
+
+    def __init__(self, content: Content) -> None:
+        self._languages = tuple(content.languages.shipped)
+
+    async def run(self, told: Told) -> Result:
+        given = told.slots.get("country")
+        if isinstance(given, list):
+            # Two countries in one answer ('from Mali, now in France'): the text decides, or the question is repeated.
+            given = told.text
+        if not given or given == "none" or is_country(given):
+            return Result()
+        code = find_country(given, self._languages)
+        if code:
+            return Result().set("country", code).set("unread", None)
+        result = Result().set("country", None)
+        if told.intent not in _STAYING and told.intent != "affirm":
+            return result.leave_form("country_form")
+        return result.set("unread", given[:60])
+
+
+class AskCountry:
+    """The question for the country, or the same again when the answer could not be read."""
+
+    name = "action_ask_country"
+
+    async def run(self, told: Told) -> Result:
+        return Result().say("ask.country_again" if told.slots.get("unread") else "ask.country").set("unread", None)
+
+
+class ValidateFindService:
+    """find_service_form: a kind of service, and a place that exists."""
+
+    name = "validate_find_service_form"
+
+    def __init__(self, content: Content, database: Database) -> None:
+        self._titles = {
+            _plain(title): kind
+            for language in content.languages.shipped
+            for kind, title in content.words(language).services.items()
+        }
+        self._database = database
+
+    async def run(self, told: Told) -> Result:
+        result = Result()
+        asked = told.slots.get("requested_slot")
+        if told.intent not in _STAYING and (asked or told.confidence >= _SURE):
+            answered = asked == "place" and told.confidence < _SURE and await self._resolve(told.text, told)
+            if not answered:
+                return result.set("service", None).set("place", None).leave_form("find_service_form")
+        self._service(told, result)
+        await self._place(told, result, asked)
+        return result
+
+    def _service(self, told: Told, result: Result) -> None:
+        service = told.slots.get("service")
+        if isinstance(service, list):
+            # Several kinds in one message ('hiv test and condoms'): the first is looked for first.
+            service = service[0]
+        if service and service not in SERVICES:
+            service = self._titles.get(_plain(service))
+        if service != told.slots.get("service"):
+            result.set("service", service)
+
+    async def _place(self, told: Told, result: Result, asked: str | None) -> None:
+        place = told.slots.get("place")
+        if isinstance(place, dict):
+            return
+        if isinstance(place, list):
+            place = ", ".join(place)
+        if place is None and asked is None:
+            place = await self._mentioned(told, result)
+            if place is None:
+                return
+        if place is None:
+            return
+        resolution = place if isinstance(place, dict) else await self._resolve(place, told)
+        if isinstance(resolution, dict):
+            result.set("place", resolution).set("unread", None).set("options", None)
+        elif isinstance(resolution, list):
+            result.set("place", None).set("options", resolution).set("unread", None)
+        else:
+            result.set("place", None).set("unread", str(place)[:60]).set("options", None)
+
+    async def _mentioned(self, told: Told, result: Result) -> dict[str, Any] | None:
+        """A place inside the sentence, or the one last searched near."""
+        async with self._database.begin(read_only=True) as session:
+            found = await places.find_in(session, told.text, _country(told)) if told.text else None
+        if found:
+            return _as_slot(found)
+        last = told.slots.get("search") or {}
+        if last.get("place") and told.slots.get("service"):
+            return {**last["place"], "remembered": True}
+        return None
+
+    async def _resolve(self, text: str, told: Told) -> dict[str, Any] | list[dict[str, Any]] | None:
+        """One place, several to choose from, or None."""
+        async with self._database.begin(read_only=True) as session:
+            resolution = await places.resolve(session, text, _country(told))
+        if not resolution.candidates:
+            return None
+        if resolution.ambiguous:
+            return [_as_slot(candidate) for candidate in resolution.candidates]
+        if resolution.country:
+            # A whole country is too wide to search: the question for a town is asked.
+            return None
+        return _as_slot(resolution.candidates[0])
+
+
+class AskPlace:
+    """The question for the place: at first, again when it is not known, or 'which one' when there are several."""
+
+    name = "action_ask_place"
+
+    async def run(self, told: Told) -> Result:
+        if told.slots.get("options"):
+            return Result().say("ask.which_place", options=told.slots["options"]).set("options", None)
+        if told.slots.get("unread"):
+            return Result().say("ask.place_again", place=told.slots["unread"]).set("unread", None)
+        return Result().say("ask.place")
+
+
+class ValidateErase:
+    """erase_form: only a yes or a no counts; anything else leaves everything as it is."""
+
+    name = "validate_erase_form"
+
+    async def run(self, told: Told) -> Result:
+        if told.slots.get("requested_slot") and told.slots.get("erase_confirmed") is None:
+            if told.intent not in ("nlu_fallback", "delete_my_data"):
+                return Result().leave_form("erase_form")
+        return Result()
+
+
+def _as_slot(place: Any) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "country": place.country,
+    }
+
+
+def _country(told: Told) -> str | None:
+    country = told.slots.get("country")
+    return country if country and is_country(country) else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,108 @@
+"""Finding places: the first three, more of them, and what is known of one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import asdict
+from typing import Any
+
+from actions.base import Result, Told
+from bot.db import Database, now
+from bot.directory import search
+
+_SHOWN = 3
+
+
+class FindService:
+    """Run once find_service_form knows what and where."""
+
+    name = "action_find_service"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, told: Told) -> Result:
+        service, place = told.slots.get("service"), told.slots.get("place")
+        result = Result().set("service", None).set("place", None)
+        if not service or not isinstance(place, dict):
+            # The form was left; what the person went on to is answered by its own rule.
+            return result
+        return await _show(self._database, result, service, place, 0)
+
+
+class MoreResults:
+    """The next places of the last search."""
+
+    name = "action_more_results"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, told: Told) -> Result:
+        last = told.slots.get("search")
+        if not last:
+            return Result().say("place")
+        return await _show(self._database, Result(), last["service"], last["place"], last["offset"] + _SHOWN)
+
+
+class ServiceDetails:
+    """One place of those shown: by its number, its name, or because it is the only one."""
+
+    name = "action_service_details"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, told: Told) -> Result:
+        last = told.slots.get("search")
+        if not last or not last["shown"]:
+            return Result().say("place")
+        chosen = _chosen(told.text, last["shown"])
+        if chosen is None:
+            options = [{"number": shown["number"], "name": shown["name"]} for shown in last["shown"]]
+            return Result().say("ask.which_shown", options=options)
+        async with self._database.begin(read_only=True) as session:
+            found = await search.details(session, chosen["id"], now=now())
+        return Result().say("place", place=_as_args(found) if found else None)
+
+
+async def _show(database: Database, result: Result, service: str, place: dict[str, Any], offset: int) -> Result:
+    async with database.begin(read_only=True) as session:
+        found = await search.search(
+            session, service, place["latitude"], place["longitude"], limit=_SHOWN, offset=offset, now=now()
+        )
+    first = offset + 1
+    shown = [{"number": n, "id": f.id, "name": f.name} for n, f in enumerate(found.found, first)]
+    where = {key: value for key, value in place.items() if key != "remembered"}
+    if shown or offset == 0:
+        result.set("search", {"service": service, "place": where, "offset": offset, "shown": shown})
+    return result.say(
+        "places",
+        service=service,
+        near=place["name"],
+        country=place["country"],
+        found=[_as_args(f) for f in found.found],
+        radius_km=found.radius_km,
+        total=found.total,
+        first=first,
+        remembered=bool(place.get("remembered")),
+    )
+
+
+def _chosen(text: str, shown: list[dict[str, Any]]) -> dict[str, Any] | None:
+    numbers = [int("".join(str(unicodedata.digit(d)) for d in n)) for n in re.findall(r"\d+", text)]
+    for item in shown:
+        if item["number"] in numbers or item["name"].casefold() in text.casefold():
+            return item
+    return shown[0] if len(shown) == 1 else None
+
+
+def _as_args(found: Any) -> dict[str, Any]:
+    """A found place as JSON: moments as ISO 8601."""
+    return {
+        key: value.isoformat() if hasattr(value, "isoformat") else list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(found).items()
+    }
+
+

@@ -1,0 +1,211 @@
+"""The only wiring: builds everything from settings, starts it in order and stops it in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from actions.server import ActionServer, all_actions
+from bot.channels.base import Channel
+from bot.channels.telegram import TelegramChannel
+from bot.channels.twilio import TwilioChannel
+from bot.channels.web import WebChat
+from bot.content.page import page_words
+from bot.content.render import Content, Promises
+from bot.conversation.engine import EngineClient
+from bot.conversation.engine_process import EngineProcess
+from bot.conversation.history import History
+from bot.conversation.inbox import Inbox
+from bot.conversation.retention import Retention
+from bot.conversation.sender import Sender
+from bot.conversation.worker import Answer, Workers
+from bot.db import Database
+from bot.gateway import Gateway, accept
+from bot.messages import SendError
+from bot.safety.screen import load_screen
+from bot.settings import ROOT, Settings
+from bot.vault import Vault, open_vault
+from nlu.contract import TEXT_LIMIT
+from nlu.languages import load_languages
+
+log = structlog.get_logger("farol")
+
+
+@dataclass
+class Core:
+    """What answers a message, whatever the channel: shared by `serve`, `chat` and `ask`."""
+
+    database: Database
+    content: Content
+    engine: EngineClient
+    inbox: Inbox
+    workers: Workers
+    sender: Sender
+    channels: dict[str, Channel]
+
+
+ChannelsFor = Callable[[Inbox, Database, Vault, Content], dict[str, Channel]]
+
+
+@asynccontextmanager
+async def core(
+    settings: Settings,
+    channels_for: ChannelsFor,
+    *,
+    people: Database | None = None,
+    observe: Callable[[Answer], None] = lambda answer: None,
+    background: bool = True,
+) -> AsyncIterator[Core]:
+    """Everything but the doors.
+
+    people: where conversations are kept, when not beside the directory (a try-out must not mix with real ones).
+    background: False for a caller who drains workers and sender himself.
+    Raises ContentError, EngineMissing and ValueError with what is wrong and how to mend it.
+    """
+    async with AsyncExitStack() as stack:
+        content = load_content(settings)
+        screen = load_screen(settings.content_dir / "safety")
+        directory = Database(settings.database)
+        stack.push_async_callback(directory.close)
+        people = people or directory
+        vault = open_vault(settings)
+        actions = ActionServer(all_actions(directory, content), settings.actions_host, settings.actions_port)
+        await _started(stack, actions)
+        engine = await _engine(stack, settings, actions.url)
+        inbox = Inbox(people, vault, TEXT_LIMIT)
+        channels = channels_for(inbox, people, vault, content)
+        for channel in channels.values():
+            await _started(stack, channel)
+        traits = {name: channel.traits for name, channel in channels.items()}
+        workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe)
+        sender = Sender(people, vault, channels, workers.answered)
+        if background:
+            await _started(stack, sender)
+            await _started(stack, workers)
+        yield Core(people, content, engine, inbox, workers, sender, channels)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[str]:
+    """The whole assistant, its doors open; yields the address it listens on."""
+    chat: list[WebChat] = []
+
+    def channels_for(inbox: Inbox, database: Database, vault: Vault, content: Content) -> dict[str, Channel]:
+        page = WebChat(
+            accept=lambda event: accept(inbox, event),
+            history=History(database, vault, content, "web"),
+            words=lambda tag: page_words(content, tag),
+            default_language=content.languages.default,
+            public_url=settings.public_url,
+        )
+        chat.append(page)
+        return {"web": page, **provider_channels(settings)}
+
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(core(settings, channels_for))
+        retention = Retention(running.database, settings.transcript_days, settings.person_days)
+        await _started(stack, retention)
+        webhooks = {}
+        for name in ("sms", "whatsapp"):
+            if name in running.channels:
+                # One address for both faces: Twilio's form says which one a message came through.
+                webhooks.setdefault("twilio", running.channels[name])
+        telegram = running.channels.get("telegram")
+        by_webhook = bool(telegram and settings.telegram_webhook_secret and settings.public_url)
+        if by_webhook:
+            webhooks["telegram"] = telegram
+        app = web.Application(client_max_size=64 * 1024)
+        app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
+        app.add_routes(chat[0].routes())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        if by_webhook:
+            await _set_webhook(telegram, settings.public_url)
+        elif telegram:
+            polling = asyncio.create_task(telegram.poll(lambda event: accept(running.inbox, event)), name="telegram")
+            stack.push_async_callback(_cancelled, polling)
+        port = site._server.sockets[0].getsockname()[1]
+        log.info("serving", channels=sorted(running.channels), port=port)
+        yield f"http://{settings.host}:{port}"
+
+
+def load_content(settings: Settings) -> Content:
+    """All words, checked. Raises ContentError."""
+    promises = Promises(
+        settings.transcript_days, settings.human_contact, settings.operators_on_duty, settings.default_country
+    )
+    return Content(settings.content_dir, load_languages(), promises)
+
+
+def provider_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels whose credentials are set. Raises ValueError for half a set of credentials."""
+    found: dict[str, Channel] = {}
+    faces = {"sms": settings.twilio_sms_from, "whatsapp": settings.twilio_whatsapp_from}
+    if any(faces.values()):
+        if not (settings.twilio_account_sid and settings.twilio_auth_token and settings.public_url):
+            raise ValueError(
+                "TWILIO_SMS_FROM or TWILIO_WHATSAPP_FROM is set: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and "
+                "FAROL_PUBLIC_URL are needed with it (README, 'Connect Twilio')"
+            )
+        options = {"api_url": settings.twilio_api_url} if settings.twilio_api_url else {}
+        for name, number in faces.items():
+            if number:
+                found[name] = TwilioChannel(
+                    name,
+                    account_sid=settings.twilio_account_sid,
+                    auth_token=settings.twilio_auth_token.get_secret_value(),
+                    sender=number,
+                    status_callback=f"{settings.public_url.rstrip('/')}/webhooks/twilio",
+                    discard_content=settings.twilio_redact,
+                    **options,
+                )
+    if settings.telegram_bot_token:
+        options = {"api_url": settings.telegram_api_url} if settings.telegram_api_url else {}
+        secret = settings.telegram_webhook_secret
+        found["telegram"] = TelegramChannel(
+            token=settings.telegram_bot_token.get_secret_value(),
+            webhook_secret=secret.get_secret_value() if secret else None,
+            **options,
+        )
+    return found
+
+
+async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str) -> EngineClient:
+    """A client of the engine that is configured, or of one started here."""
+    if settings.engine_url:
+        client = EngineClient(lambda: settings.engine_url, settings.engine_timeout)
+    else:
+        process = EngineProcess(settings.engine_python, ROOT, settings.models_dir, actions_url)
+        await _started(stack, process)
+        client = EngineClient(lambda: process.url, settings.engine_timeout)
+    await _started(stack, client)
+    return client
+
+
+async def _started(stack: AsyncExitStack, part: object) -> None:
+    # Registered first: a part that fails half-way through its start is stopped too.
+    stack.push_async_callback(part.stop)
+    await part.start()
+
+
+async def _cancelled(task: asyncio.Task) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _set_webhook(telegram: TelegramChannel, public_url: str) -> None:
+    try:
+        await telegram.set_webhook(f"{public_url.rstrip('/')}/webhooks/telegram")
+    except SendError as error:
+        # Telegram keeps messages for a day; better to serve everybody else meanwhile than not to start.
+        log.error("telegram webhook not set", code=error.code)

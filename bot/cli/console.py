@@ -1,0 +1,73 @@
+"""What all commands share: quiet logs, one way to fail, one way to run a coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import click
+import structlog
+from pydantic import ValidationError
+from rich.console import Console
+
+from bot.content.load import ContentError
+from bot.conversation.engine import EngineDown, EngineRefused
+from bot.conversation.engine_process import EngineMissing
+from bot.settings import Settings
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(work: Coroutine[Any, Any, int | None]) -> NoReturn:
+    """Run a command to its end and leave with its exit code; known faults become one clear message."""
+    try:
+        code = asyncio.run(work)
+    except ContentError as error:
+        fail(str(error))
+    except (EngineMissing, ValueError, OSError) as error:
+        fail(str(error))
+    except (EngineDown, EngineRefused) as error:
+        fail(f"the engine gave no answer: {error}", 1)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code or 0)
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Say what is wrong on standard error and leave."""
+    err.print(f"[bold red]farol:[/] {message}" if err.is_terminal else f"farol: {message}", markup=err.is_terminal)
+    sys.exit(code)
+
+
+def read_settings() -> Settings:
+    """The settings; leaves with the name of the one that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        fail(f"setting {name}: {first['msg']} (farol settings explains each)")
+
+
+def quiet_logs(level: int = logging.WARNING) -> None:
+    """Plain lines on standard error. Ids and counts only: nothing logs what people wrote."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def language_option(**options: Any) -> Any:
+    """--language auto|xx, the same everywhere."""
+    return click.option("--language", default="auto", metavar="auto|xx", show_default=True, **options)

@@ -1,0 +1,66 @@
+"""Names of countries in every language, from Unicode's CLDR through Babel: to show them and to read them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from babel import Locale
+
+_ALIASES = {
+    "uk": "GB", "u k": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "northern ireland": "GB",
+    "britain": "GB", "great britain": "GB", "london": "GB", "inglaterra": "GB", "reino unido": "GB",
+    "angleterre": "GB", "بريطانيا": "GB", "انجلترا": "GB", "انكلترا": "GB", "usa": "US", "us": "US", "america": "US",
+    "rd": "DO", "r d": "DO", "dominicana": "DO", "santo domingo": "DO", "holland": "NL", "espana": "ES",
+    "swiss": "CH", "emirates": "AE", "drc": "CD", "rdc": "CD", "ksa": "SA",
+}  # fmt: skip
+_ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه", "ئ": "ي", "ؤ": "و", "ـ": ""})
+_PREFIXES = ("", "ب", "في", "من", "و", "ل")
+
+
+def country_name(code: str, language: str) -> str:
+    """The name of a country ('ES' -> 'Espagne'), or the code when CLDR has none."""
+    return Locale.parse(language).territories.get(code, code)
+
+
+def is_country(code: str) -> bool:
+    """Whether this is an ISO 3166 code of a country or territory."""
+    return bool(re.fullmatch("[A-Z]{2}", code)) and code in Locale.parse("en").territories and code not in _NO_COUNTRY
+
+
+def find_country(text: str, languages: tuple[str, ...]) -> str | None:
+    """The one country named in a short text ('in france', 'je suis en Espagne', 'بفرنسا'), or None."""
+    names = _names(languages)
+    tokens = _fold(text).split()
+    found = []
+    for length in range(min(5, len(tokens)), 0, -1):
+        for start in range(len(tokens) - length + 1):
+            phrase = " ".join(tokens[start : start + length])
+            for prefix in _PREFIXES:
+                code = names.get(phrase[len(prefix) :]) if phrase.startswith(prefix) else None
+                if code:
+                    found.append(code)
+                    break
+        if found:
+            break
+    return found[0] if len(set(found)) == 1 else None
+
+
+_NO_COUNTRY = {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}
+
+
+@lru_cache(maxsize=4)
+def _names(languages: tuple[str, ...]) -> dict[str, str]:
+    names = {}
+    for language in (*languages, "en"):
+        for code, name in Locale.parse(language).territories.items():
+            if len(code) == 2 and code not in _NO_COUNTRY:
+                names.setdefault(_fold(name), code)
+    return names | _ALIASES
+
+
+def _fold(text: str) -> str:
+    text = unicodedata.normalize("NFKD", text.lower().translate(_ARABIC))
+    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_ARABIC)
+    return " ".join(re.findall(r"\w+", text))

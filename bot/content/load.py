@@ -1,0 +1,219 @@
+"""Reads content/ and refuses it whole, with every fault named by file and entry, or hands over all of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.content.texts import Country, Fact, Line, Topic, TopicText, Words
+
+SOURCE_LANGUAGE = "en"
+"""The language the others are compared with."""
+
+TITLE_LIMIT = 20
+"""Characters of a button's title: WhatsApp's limit, the tightest."""
+
+LINES = ("emergency", "suicide", "violence", "trafficking", "hiv")
+SERVICES = (
+    "hiv_test self_test prep pep hiv_treatment condoms sti contraception abortion pregnancy child mental_health "
+    "violence shelter legal interpreter drugs dentist general emergency lgbt tb_hepatitis social"
+).split()
+
+_SECTIONS = ("words", "buttons", "groups", "services", "page")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class ContentError(Exception):
+    """Content that cannot be used. `faults` are sentences for the people who edit it, each with its file."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(f"{len(faults)} fault(s) in the content:\n" + "\n".join(f"  {fault}" for fault in faults))
+        self.faults = faults
+
+
+class Reader:
+    """Collects faults while reading, so that staff see all of them at once."""
+
+    def __init__(self, folder: Path, languages: list[str]) -> None:
+        self._folder = folder
+        self._languages = languages
+        self.faults: list[str] = []
+
+    def read(self) -> tuple[dict[str, Topic], list[str], dict[str, Words], dict[str, Country]]:
+        """Topics, menu groups, words by language, countries by code. Raises ContentError."""
+        schema = self._yaml("facts.yml").get("facts") or {}
+        topics, groups = self._topics(schema)
+        words = {code: self._words(code, topics, schema) for code in self._languages}
+        self._compare(words)
+        countries = {
+            path.stem: self._country(path.name, schema) for path in sorted((self._folder / "countries").glob("*.yml"))
+        }
+        if self.faults:
+            raise ContentError(self.faults)
+        return topics, groups, words, countries
+
+    def _fault(self, file: str, what: str) -> None:
+        self.faults.append(f"{self._folder.name}/{file}: {what}")
+
+    def _yaml(self, file: str) -> dict[str, Any]:
+        path = self._folder / file
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self._fault(file, "this file is missing")
+        except UnicodeDecodeError:
+            self._fault(file, "this file is not saved as UTF-8; save it again with that encoding")
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else "?"
+            self._fault(file, f"line {line}: cannot be read: {error.problem} (a missing quote or a wrong indent?)")
+        else:
+            if isinstance(data, dict):
+                return data
+            self._fault(file, "expected entries of the form `name: text`")
+        return {}
+
+    def _topics(self, schema: dict) -> tuple[dict[str, Topic], list[str]]:
+        data = self._yaml("topics.yml")
+        groups = data.get("groups") or []
+        topics = {}
+        for name, about in (data.get("topics") or {}).items():
+            topics[name] = Topic(
+                name,
+                about.get("menu"),
+                tuple(about.get("facts") or ()),
+                tuple(about.get("lines") or ()),
+                tuple(about.get("next") or ()),
+                bool(about.get("urgent")),
+                tuple(about.get("sources") or ()),
+                about.get("review_by"),
+            )
+        for topic in topics.values():
+            if topic.menu not in groups:
+                self._fault("topics.yml", f"{topic.name}: menu '{topic.menu}' is not one of the groups")
+            for fact in topic.facts:
+                if fact not in schema:
+                    self._fault("topics.yml", f"{topic.name}: fact '{fact}' is not in facts.yml")
+            for line in topic.lines:
+                if line not in LINES:
+                    self._fault("topics.yml", f"{topic.name}: line '{line}' is not one of {', '.join(LINES)}")
+            for step in topic.next:
+                kind, _, service = step.partition(":")
+                if not (step in topics or step in ("talk_to_human", "show_menu") or kind == "find" and service in SERVICES):
+                    self._fault("topics.yml", f"{topic.name}: next '{step}' leads nowhere")
+            if topic.review_by is not None and not isinstance(topic.review_by, date):
+                self._fault("topics.yml", f"{topic.name}: review_by must be a day, like 2027-11-22")
+        return topics, groups
+
+    def _words(self, code: str, topics: dict[str, Topic], schema: dict) -> Words:
+        file = f"interface/{code}.yml"
+        interface = self._yaml(file)
+        sections = {name: self._texts(file, name, interface.get(name)) for name in _SECTIONS}
+        for name in ("buttons", "groups", "services"):
+            for key, text in sections[name].items():
+                self._short(file, f"{name}: {key}", text)
+        for service in SERVICES:
+            if service not in sections["services"]:
+                self._fault(file, f"services: '{service}' is missing")
+        texts: dict[str, TopicText] = {}
+        for group in sorted({topic.menu for topic in topics.values() if topic.menu}):
+            texts |= self._topic_texts(code, group)
+        for name, topic in topics.items():
+            if name not in texts:
+                self._fault(f"answers/{code}/{topic.menu}.yml", f"{name}: this topic is missing")
+        phrases = self._phrases(code, schema)
+        return Words(code, **sections, topics=texts, facts=phrases)
+
+    def _topic_texts(self, code: str, group: str) -> dict[str, TopicText]:
+        file = f"answers/{code}/{group}.yml"
+        data = self._yaml(file)
+        found = {}
+        for name, about in (data.get("topics") or {}).items():
+            missing = [part for part in ("title", "text", "sms") if not isinstance(about.get(part), str) or not about[part].strip()]
+            if missing:
+                self._fault(file, f"{name}: {' and '.join(missing)} missing or empty")
+                continue
+            self._short(file, f"{name}: title", about["title"])
+            draft = about.get("state", data.get("state")) != "reviewed"
+            found[name] = TopicText(about["title"].strip(), about["text"].strip(), about["sms"].strip(), draft)
+        return found
+
+    def _phrases(self, code: str, schema: dict) -> dict[str, dict[str, str]]:
+        file = f"answers/{code}/facts.yml"
+        facts = self._yaml(file).get("facts") or {}
+        for fact, about in schema.items():
+            for value, meaning in about["values"].items():
+                phrase = (facts.get(fact) or {}).get(value)
+                if not isinstance(phrase, str):
+                    self._fault(file, f"{fact}: no phrase for '{value}'")
+                    continue
+                strange = set(_PLACEHOLDER.findall(phrase)) - {*(meaning.get("details") or ()), "country"}
+                if strange:
+                    self._fault(file, f"{fact}: {value}: {{{sorted(strange)[0]}}} cannot be filled in here")
+        return facts
+
+    def _texts(self, file: str, section: str, data: Any) -> dict[str, str]:
+        if not isinstance(data, dict):
+            self._fault(file, f"the section '{section}' is missing")
+            return {}
+        for key, text in data.items():
+            if not isinstance(key, str) or not isinstance(text, str):
+                self._fault(file, f"{section}: '{key}' must be a text; put yes, no and numbers in quotes")
+        return {str(key): str(text).strip() for key, text in data.items()}
+
+    def _short(self, file: str, what: str, text: str) -> None:
+        if len(_PLACEHOLDER.sub("00", text)) > TITLE_LIMIT:
+            self._fault(file, f"{what}: '{text}' has {len(text)} characters, at most {TITLE_LIMIT} fit on a button")
+
+    def _compare(self, words: dict[str, Words]) -> None:
+        """Every language says what the source language says, with the same {placeholders}."""
+        source = words.get(SOURCE_LANGUAGE)
+        if source is None:
+            return
+        for code, other in words.items():
+            for section in _SECTIONS:
+                ours, theirs = getattr(source, section), getattr(other, section)
+                file = f"interface/{code}.yml"
+                for key in sorted(ours.keys() - theirs.keys()):
+                    self._fault(file, f"{section}: '{key}' is missing")
+                for key in sorted(theirs.keys() - ours.keys()):
+                    self._fault(file, f"{section}: '{key}' is not used; a typing mistake?")
+                for key in sorted(ours.keys() & theirs.keys()):
+                    if set(_PLACEHOLDER.findall(ours[key])) != set(_PLACEHOLDER.findall(theirs[key])):
+                        self._fault(file, f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml")
+
+    def _country(self, name: str, schema: dict) -> Country:
+        file = f"countries/{name}"
+        data = self._yaml(file)
+        code = name.removesuffix(".yml")
+        if data.get("country") != code:
+            self._fault(file, f"country: expected {code}, like the file's name")
+        facts = {}
+        for fact, about in (data.get("facts") or {}).items():
+            if fact not in schema:
+                self._fault(file, f"{fact}: not a question of facts.yml")
+                continue
+            value = about.get("value") if isinstance(about, dict) else None
+            if value not in schema[fact]["values"]:
+                allowed = ", ".join(schema[fact]["values"])
+                self._fault(file, f"{fact}: value '{value}' is not one of {allowed}")
+                continue
+            source = about.get("source")
+            if value != "unknown" and not (isinstance(source, dict) and source.get("title") and source.get("read")):
+                self._fault(file, f"{fact}: says where it stands? Needs source with title, url and read")
+            details = {}
+            for detail in schema[fact]["values"][value].get("details") or ():
+                if about.get(detail) is None:
+                    self._fault(file, f"{fact}: {value} needs '{detail}'")
+                details[detail] = str(about.get(detail))
+            facts[fact] = Fact(value, details, source)
+        lines = {}
+        for kind, about in (data.get("lines") or {}).items():
+            if kind not in LINES or not isinstance(about.get("number"), str):
+                self._fault(file, f"lines: {kind}: needs a number in quotes, and be one of {', '.join(LINES)}")
+                continue
+            lines[kind] = Line(about["number"], about.get("name") or "")
+        return Country(code, data.get("state") != "reviewed", facts, lines)

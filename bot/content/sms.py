@@ -1,0 +1,39 @@
+"""What a text costs as SMS: GSM-7 or UCS-2, and how many segments (3GPP TS 23.038)."""
+
+from __future__ import annotations
+
+_BASIC = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED = set("^{}\\[~]|€\f")
+_LOOK_ALIKE = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "•": "-"}
+)
+_ACCENTS = str.maketrans("áíóúâêîôûëïçÁÍÓÚÂÊÎÔÛËÏÈÀœ", "aiouaeioueicAIOUAEIOUEIEAo")
+
+SEGMENTS = 3
+"""Segments a reply may have; each is paid for."""
+
+
+def economical(text: str) -> str:
+    """`text` with look-alikes that fit the cheap alphabet, if that makes it fit; else unchanged (never '?')."""
+    cheap = text.translate(_LOOK_ALIKE)
+    if fits_gsm(cheap):
+        return cheap
+    cheaper = cheap.translate(_ACCENTS)
+    return cheaper if fits_gsm(cheaper) else text
+
+
+def fits_gsm(text: str) -> bool:
+    """Whether every character is in GSM-7."""
+    return all(c in _BASIC or c in _EXTENDED for c in text)
+
+
+def segments(text: str) -> int:
+    """How many SMS segments a text takes."""
+    if fits_gsm(text):
+        size, single, joined = sum(2 if c in _EXTENDED else 1 for c in text), 160, 153
+    else:
+        size, single, joined = len(text.encode("utf-16-le")) // 2, 70, 67
+    return 1 if size <= single else -(-size // joined)

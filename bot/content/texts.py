@@ -1,0 +1,74 @@
+"""What the files under content/ hold, as values that never change while they are in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class TopicText:
+    """The words of one topic in one language: a button's title, the answer, and the short answer for SMS."""
+
+    title: str
+    text: str
+    sms: str
+    draft: bool
+
+
+@dataclass(frozen=True)
+class Words:
+    """Everything said in one language. `facts` is phrases by fact and value."""
+
+    language: str
+    words: dict[str, str]
+    buttons: dict[str, str]
+    groups: dict[str, str]
+    services: dict[str, str]
+    page: dict[str, str]
+    topics: dict[str, TopicText]
+    facts: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a topic leads to (topics.yml)."""
+
+    name: str
+    menu: str
+    facts: tuple[str, ...]
+    lines: tuple[str, ...]
+    next: tuple[str, ...]
+    urgent: bool
+    sources: tuple[dict, ...]
+    review_by: date | None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The answer to one question about a country, with the details its phrase may use and where it stands."""
+
+    value: str
+    details: dict[str, str] = field(default_factory=dict)
+    source: dict | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A help line. `number` is as dialled in the country and may hold several."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Country:
+    """A country's facts and help lines (countries/<CC>.yml)."""
+
+    code: str
+    draft: bool
+    facts: dict[str, Fact]
+    lines: dict[str, Line]
+
+
+UNKNOWN = Fact("unknown")

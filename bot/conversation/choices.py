@@ -1,0 +1,59 @@
+"""What our own buttons carry, and how a typed number or title finds its button again.
+
+A payload is short (64 bytes at Telegram) and names one of a few things; a person's text is never read as one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from bot.messages import Button, Location
+from nlu.contract import Command
+
+_NUMBER = re.compile(r"\W*(\d{1,2})\W*")
+_NAME = re.compile(r"[a-z_]{1,40}")
+
+
+def command(payload: str) -> tuple[Command, str] | None:
+    """The command a button stands for and the text it counts as, or None for a payload that is not ours (any more)."""
+    kind, _, value = payload.partition(":")
+    if kind == "intent" and _NAME.fullmatch(value):
+        return Command(value), ""
+    if kind == "find" and _NAME.fullmatch(value):
+        return Command("find_service", {"service": value}), ""
+    if kind == "country" and (re.fullmatch("[A-Z]{2}", value) or value == "none"):
+        return Command("choose", {"country": value}), ""
+    if kind == "lang" and re.fullmatch("[a-z]{2,3}", value):
+        return Command("change_language", {"language": value}), ""
+    if kind == "place" and re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{1,5},-?[0-9]{1,3}\.[0-9]{1,5}", value):
+        return Command("find_service", {"place": f"geo:{value}"}), ""
+    if kind == "details" and re.fullmatch("[0-9]{1,2}", value):
+        return Command("service_details"), value
+    return None
+
+
+def menu_group(payload: str) -> str | None:
+    """The group of subjects a menu button opens; the menu needs no engine."""
+    kind, _, value = payload.partition(":")
+    return value if kind == "group" and _NAME.fullmatch(value) else None
+
+
+def pin(location: Location) -> tuple[Command, str]:
+    """A shared location: the place to search near."""
+    return Command("find_service", {"place": f"geo:{location.latitude:.5f},{location.longitude:.5f}"}), ""
+
+
+def chosen(text: str, choices: tuple[Button, ...]) -> Button | None:
+    """The offered button that a text picks by its number (in any script's digits) or by its exact title."""
+    number = _NUMBER.fullmatch(text)
+    if number:
+        digits = "".join(str(unicodedata.digit(digit)) for digit in number.group(1))
+        position = int(digits) - 1
+        return choices[position] if 0 <= position < len(choices) else None
+    wanted = _plain(text)
+    return next((choice for choice in choices if wanted and _plain(choice.title) == wanted), None)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,0 +1,129 @@
+"""People, their conversations, and the messages on their way in and out.
+
+Nothing here names anybody: ids are random, addresses and texts are sealed with the person's own key (bot.vault).
+Never add a column for immigration status, nationality or name.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.db import Base, UtcTime, new_id, now
+
+_POSITION = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Person(Base):
+    """Somebody who wrote. `wrapped_key` opens everything of theirs; without it nothing can be read."""
+
+    __tablename__ = "person"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+
+
+class Recipient(Base):
+    """Where a person is written to. `lookup` finds it, `sealed` holds it; `stopped_at` means: never write again."""
+
+    __tablename__ = "recipient"
+    __table_args__ = (UniqueConstraint("channel", "lookup"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    lookup: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Conversation(Base):
+    """One person on one channel.
+
+    `due_at` is set while a message waits. A worker holds the conversation until `lease_until`; every lease counts
+    `fence` up, and a worker whose fence is no longer the row's may not write.
+    `state` (sealed JSON): the engine's events, language, country, and the choices last offered.
+    """
+
+    __tablename__ = "conversation"
+    __table_args__ = (Index("ix_conversation_due", "due_at", "lease_until"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("recipient.id", ondelete="CASCADE"), unique=True)
+    state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class InboxMessage(Base):
+    """A message of a person. Stored before it is acknowledged; `done_at` is set in the transaction of its replies."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("channel", "provider_id"),
+        Index("ix_inbox_waiting", "conversation_id", "done_at", "position"),
+    )
+
+    position: Mapped[int] = mapped_column(_POSITION, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    channel: Mapped[str] = mapped_column(String(16))
+    provider_id: Mapped[str] = mapped_column(String(128))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    done_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class OutboxMessage(Base):
+    """A message to a person. `status`: queued, sending, sent, delivered, read, failed, uncertain."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_queued", "status", "next_at", "position"),
+        Index("ix_outbox_conversation", "conversation_id", "position"),
+        Index("ix_outbox_provider", "channel", "provider_id"),
+    )
+
+    position: Mapped[int] = mapped_column(_POSITION, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    channel: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(String(16), default="queued")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    provider_id: Mapped[str | None] = mapped_column(String(128))
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+
+
+class Handoff(Base):
+    """Somebody waits for a person of the team. `reason` is an intent's name; `urgent` comes first in the console."""
+
+    __tablename__ = "handoff"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    reason: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(8))
+    urgent: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Tally(Base):
+    """What is counted for reports, as it happens and without ids: how often `key` of `kind` on a day (UTC)."""
+
+    __tablename__ = "tally"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer, default=0)

@@ -1,0 +1,87 @@
+"""Deletes what has been kept long enough, every hour, and says how much as counts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Select, delete, select, text, update
+
+from bot.conversation import erasure
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
+from bot.db import Database, now
+
+log = structlog.get_logger("farol.retention")
+
+_EVERY = 3600.0
+
+
+class Retention:
+    """Messages live `transcript_days`, people `person_days` after their last message."""
+
+    def __init__(self, database: Database, transcript_days: int, person_days: int) -> None:
+        self._database = database
+        self._transcripts = timedelta(days=transcript_days)
+        self._people = timedelta(days=person_days)
+        self._task: asyncio.Task | None = None
+
+    async def start(self) -> None:
+        """Begin; the first round is now."""
+        self._task = asyncio.create_task(self._run(), name="retention")
+
+    async def stop(self) -> None:
+        """Stop at once; every round is one transaction."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def sweep(self) -> dict[str, int]:
+        """One round; returns how many messages in, messages out, dialogue states and people were deleted."""
+        old = now() - self._transcripts
+        async with self._database.begin() as session:
+            received = await session.execute(
+                delete(InboxMessage).where(InboxMessage.received_at < old, InboxMessage.done_at.is_not(None))
+            )
+            sent = await session.execute(
+                delete(OutboxMessage).where(
+                    OutboxMessage.created_at < old, OutboxMessage.status.not_in(("queued", "sending"))
+                )
+            )
+            quiet = await session.execute(
+                update(Conversation)
+                .where(
+                    Conversation.state.is_not(None),
+                    Conversation.due_at.is_(None),
+                    Conversation.person_id.in_(_unseen_since(old)),
+                )
+                .values(state=None)
+            )
+            await erasure.forget_all_farewells(session)
+            people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
+        if self._database.sqlite:
+            # secure_delete alone leaves copies in the write-ahead log.
+            async with self._database.engine.connect() as connection:
+                raw = await connection.execution_options(isolation_level="AUTOCOMMIT", farol_read_only=True)
+                await raw.execute(text("COMMIT"))
+                await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        counts = {
+            "received": received.rowcount,
+            "sent": sent.rowcount,
+            "dialogues": quiet.rowcount,
+            "people": people.rowcount,
+        }
+        log.info("swept", **counts)
+        return counts
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:
+                log.error("sweep failed", error=type(error).__name__, exc_info=True)
+            await asyncio.sleep(_EVERY)
+
+
+def _unseen_since(moment: datetime) -> Select:
+    return select(Person.id).where(Person.last_seen_at < moment)

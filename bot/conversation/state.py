@@ -1,0 +1,36 @@
+"""What is remembered of a conversation between two messages; sealed in the database, never in clear."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from bot.messages import Button
+
+
+@dataclass(frozen=True)
+class State:
+    """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
+    `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second.
+    """
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    language: str | None = None
+    chosen: str | None = None
+    country: str | None = None
+    choices: tuple[Button, ...] = ()
+    greeted: bool = False
+    draft_noted: bool = False
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> State:
+        data = json.loads(text)
+        return cls(**{**data, "choices": tuple(Button(**choice) for choice in data["choices"])})
+
+    def forget_dialogue(self) -> State:
+        """The same without the engine's events: used when the engine cannot read them any more."""
+        return replace(self, events=[])

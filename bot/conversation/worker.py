@@ -1,0 +1,405 @@
+"""One message's journey, in reading order: lease, open, screen, ask the engine, render, write, release.
+
+Workers share nothing but the database. A conversation is held by one worker at a time through a lease that expires,
+so its messages are answered in order, and one whose worker died moves on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.content.render import Content, Rendering
+from bot.conversation import choices, erasure, tallies
+from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
+from bot.conversation.inbox import read_location
+from bot.conversation.models import Recipient, Conversation, Handoff, InboxMessage, OutboxMessage, Person
+from bot.conversation.outbox import to_text
+from bot.conversation.state import State
+from bot.db import Database, new_id, now
+from bot.messages import ChannelTraits
+from bot.safety.screen import Screen
+from bot.vault import Vault
+from nlu.contract import Command, Hints, Response, TurnReply, TurnRequest
+
+log = structlog.get_logger("farol.worker")
+
+LEASE = timedelta(seconds=30)
+"""How long a dead worker keeps a conversation from the others: more than the slowest turn, less than patience."""
+
+_IDLE = 1.0
+"""Seconds between looks at the database when nothing was announced: finds what another process stored."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A leased conversation and what is needed to read and write for its person."""
+
+    conversation_id: str
+    person_id: str
+    recipient_id: str
+    channel: str
+    wrapped_key: bytes
+    fence: int
+    state: State
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a message leads to: words to say, what else must happen, and what to remember."""
+
+    responses: list[Response]
+    state: State
+    language: str
+    parse: dict | None = None
+    crisis: str | None = None
+
+
+class LeaseLost(Exception):
+    """Another worker holds the conversation now; nothing of this one's work is written."""
+
+
+class Workers:
+    """A few workers over one database. `answered` is set whenever messages are ready to be sent."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        screen: Screen,
+        engine: EngineClient,
+        content: Content,
+        traits: dict[str, ChannelTraits],
+        arrived: asyncio.Event,
+        count: int = 4,
+        observe: Callable[[Answer], None] = lambda answer: None,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._screen = screen
+        self._engine = engine
+        self._content = content
+        self._traits = traits
+        self._arrived = arrived
+        self._count = count
+        self._observe = observe
+        self._tasks: list[asyncio.Task] = []
+        self.answered = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to work."""
+        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(self._count)]
+
+    async def stop(self) -> None:
+        """Stop at once; what was not finished stays due and is done again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Answer everything that is due now, and return; for the command line and for tests."""
+        while (held := await self._lease()) is not None:
+            await self._serve(held)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                held = await self._lease()
+                if held is None:
+                    self._arrived.clear()
+                    # Something may have arrived between the look and the clear; look once more before sleeping.
+                    held = await self._lease()
+                if held is not None:
+                    await self._serve(held)
+                    continue
+            except LeaseLost:
+                log.warning("lease lost")
+                continue
+            except Exception as error:
+                # The journey must go on for everybody else; the message stays due and is tried again.
+                log.error("journey failed", error=type(error).__name__, exc_info=True)
+                await asyncio.sleep(_IDLE)
+                continue
+            try:
+                await asyncio.wait_for(self._arrived.wait(), _IDLE)
+            except TimeoutError:
+                pass
+
+    # --- lease ---------------------------------------------------------------------------------------------
+
+    async def _lease(self) -> Held | None:
+        async with self._database.begin(read_only=True) as session:
+            if await session.scalar(self._due().limit(1)) is None:
+                return None
+        async with self._database.begin() as session:
+            row = (await session.execute(self._due().limit(1).with_for_update(skip_locked=True))).scalar()
+            if row is None:
+                return None
+            await session.execute(
+                update(Conversation)
+                .where(Conversation.id == row)
+                .values(fence=Conversation.fence + 1, lease_until=now() + LEASE)
+            )
+            found = (
+                await session.execute(
+                    select(Conversation, Person.wrapped_key, Recipient.channel, Recipient.stopped_at)
+                    .join(Person, Person.id == Conversation.person_id)
+                    .join(Recipient, Recipient.id == Conversation.recipient_id)
+                    .where(Conversation.id == row)
+                )
+            ).one()
+            conversation, wrapped, channel, stopped_at = found
+            state = State()
+            if conversation.state is not None:
+                name = f"{conversation.person_id}/state/{conversation.id}"
+                state = State.from_text(self._vault.open(wrapped, conversation.state, name))
+            return Held(
+                conversation.id,
+                conversation.person_id,
+                conversation.recipient_id,
+                channel,
+                wrapped,
+                conversation.fence,
+                state,
+                stopped_at is not None,
+            )
+
+    @staticmethod
+    def _due() -> object:
+        free = or_(Conversation.lease_until.is_(None), Conversation.lease_until < now())
+        return (
+            select(Conversation.id)
+            .where(Conversation.due_at.is_not(None), Conversation.due_at <= now(), free)
+            .order_by(Conversation.due_at)
+        )
+
+    # --- one conversation -----------------------------------------------------------------------------------
+
+    async def _serve(self, held: Held) -> None:
+        """Answer the conversation's waiting messages, oldest first, then let it go."""
+        while True:
+            async with self._database.begin(read_only=True) as session:
+                message = await session.scalar(
+                    select(InboxMessage)
+                    .where(InboxMessage.conversation_id == held.conversation_id, InboxMessage.done_at.is_(None))
+                    .order_by(InboxMessage.position)
+                    .limit(1)
+                )
+            if message is None:
+                if await self._release(held):
+                    return
+                continue
+            name = f"{held.person_id}/inbox/{message.id}"
+            body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
+            answer = await self._answer(held, body)
+            held = await self._write(held, message, answer)
+            self._observe(answer)
+            if held is None:
+                return
+            self.answered.set()
+
+    async def _release(self, held: Held) -> bool:
+        """Let the conversation go unless a message came in meanwhile."""
+        async with self._database.begin() as session:
+            waiting = await session.scalar(
+                select(func.count())
+                .select_from(InboxMessage)
+                .where(InboxMessage.conversation_id == held.conversation_id, InboxMessage.done_at.is_(None))
+            )
+            if waiting:
+                return False
+            await session.execute(
+                update(Conversation)
+                .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
+                .values(due_at=None, lease_until=None)
+            )
+            return True
+
+    # --- deciding: nothing below is written yet -----------------------------------------------------------------
+
+    async def _answer(self, held: Held, body: dict) -> Answer:
+        state, text = held.state, body["text"]
+        language = state.language or self._content.language_for(body.get("language_hint"))
+        crisis = self._screen.crisis(text, first=language) if text else None
+        if crisis:
+            # Before everything else, in every state, without the engine.
+            said = [Response("topic", {"topic": crisis.name})]
+            effect = "hand_off_urgent" if crisis.name != "pep_urgent" else None
+            spoken = language if state.language else crisis.language
+            remembered = replace(state, language=spoken, greeted=True, choices=())
+            return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name)
+        word = self._screen.word(text) if text else None
+        if word and word.name in ("stop", "start", "quick_exit"):
+            key, effect = {
+                "stop": ("stopped", "opt_out"),
+                "start": ("started", "opt_in"),
+                "quick_exit": ("quick_exit", "quick_exit"),
+            }[word.name]
+            spoken = state.language or word.language
+            return Answer([Response(key, effect=effect)], replace(state, language=spoken, greeted=True), spoken)
+        if held.stopped:
+            return Answer([], state, language)
+        if body.get("media") and not text:
+            return Answer([Response("media")], replace(state, language=language), language)
+        if body.get("payload") == "say:group.refused":
+            return Answer([Response("group.refused")], state, language)
+        picked = None if body.get("payload") else choices.chosen(text, state.choices)
+        payload = body.get("payload") or (picked.payload if picked else None)
+        group = choices.menu_group(payload or "")
+        if group in self._content.groups:
+            return Answer([Response("menu.group", {"group": group})], state, language)
+        request = self._request(held, body, payload, word is not None and word.name == "erase")
+        return await self._ask(held, request, body, language)
+
+    def _request(self, held: Held, body: dict, payload: str | None, erase: bool) -> TurnRequest:
+        state, text, command = held.state, body["text"], None
+        location = read_location(body)
+        if payload:
+            read = choices.command(payload)
+            command, text = read if read else (None, text)
+        elif location:
+            command, text = choices.pin(location)
+        elif erase:
+            command = Command("delete_my_data")
+        hint = body.get("language_hint")
+        earlier = state.language or (self._content.language_for(hint) if hint else None)
+        hints = Hints(chosen=state.chosen, earlier=earlier)
+        return TurnRequest(held.conversation_id, text, state.events, hints, command, held.channel)
+
+    async def _ask(self, held: Held, request: TurnRequest, body: dict, language: str) -> Answer:
+        state = held.state
+        try:
+            try:
+                reply = await self._engine.turn(request)
+            except EngineRefused:
+                # Events written by an older model: better to forget the thread than the person.
+                log.warning("engine refused, starting afresh")
+                reply = await self._engine.turn(replace(request, events=[], command=None))
+        except (EngineDown, EngineRefused) as error:
+            log.error("engine down", error=str(error))
+            # A person in need still gets an answer: safe words, a number to call, and somebody of the team is told.
+            return Answer([Response("trouble", effect="hand_off")], state, language)
+        responses = self._with_notes(reply, body, state)
+        country = reply.country if reply.country != "none" else None
+        remembered = replace(
+            state,
+            events=reply.events,
+            language=reply.language,
+            chosen=reply.chosen_language,
+            country=country,
+            greeted=True,
+        )
+        return Answer(responses, remembered, reply.language, reply.parse)
+
+    def _with_notes(self, reply: TurnReply, body: dict, state: State) -> list[Response]:
+        """The engine's responses and what must be said around them, once or at first contact."""
+        said = list(reply.responses) or [Response("trouble")]
+        if body.get("cut"):
+            said.append(Response("too_long"))
+        if reply.detected != reply.language and not state.chosen and reply.parse.get("intent", {}).get("name") != "change_language":
+            said.append(Response("language.closest"))
+        if not state.greeted:
+            # A bare hello is answered by the greeting alone; a question gets the greeting and its answer.
+            if [response.key for response in said] in (["greeting.again"], ["menu"], ["ask.which_topic"]):
+                said = [Response("greeting.first"), Response("menu")]
+            elif not self._content.urgent(said):
+                said = [Response("greeting.first"), *said]
+        return said
+
+    # --- writing: one transaction -------------------------------------------------------------------------------
+
+    async def _write(self, held: Held, message: InboxMessage, answer: Answer) -> Held | None:
+        rendering = self._render(held, answer)
+        state = replace(
+            answer.state,
+            choices=rendering.choices if rendering.messages else answer.state.choices,
+            draft_noted=answer.state.draft_noted or rendering.draft_noted,
+        )
+        effects = {response.effect for response in answer.responses if response.effect}
+        async with self._database.begin() as session:
+            await self._hold(session, held)
+            if "erase" in effects:
+                await self._erase(session, held, rendering)
+                return None
+            for outbound in rendering.messages:
+                self._queue(session, held, to_text(outbound))
+            await session.execute(
+                update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now())
+            )
+            sealed = self._vault.seal(
+                held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
+            )
+            await session.execute(
+                update(Conversation)
+                .where(Conversation.id == held.conversation_id)
+                .values(state=sealed, lease_until=now() + LEASE)
+            )
+            stopped = await self._apply(session, held, effects, answer)
+            await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
+        return replace(held, state=state, stopped=stopped)
+
+    def _render(self, held: Held, answer: Answer) -> Rendering:
+        return self._content.render(
+            answer.responses,
+            language=answer.language,
+            country=answer.state.country,
+            traits=self._traits[held.channel],
+            draft_noted=answer.state.draft_noted,
+        )
+
+    @staticmethod
+    async def _hold(session: AsyncSession, held: Held) -> None:
+        """Make sure the lease is still ours, in the transaction that writes."""
+        result = await session.execute(
+            update(Conversation)
+            .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
+            .values(lease_until=now() + LEASE)
+        )
+        if result.rowcount == 0:
+            raise LeaseLost(held.conversation_id)
+
+    def _queue(self, session: AsyncSession, held: Held, text: str) -> None:
+        row_id = new_id()
+        session.add(
+            OutboxMessage(
+                id=row_id,
+                conversation_id=held.conversation_id,
+                channel=held.channel,
+                sealed=self._vault.seal(held.wrapped_key, text, f"{held.person_id}/outbox/{row_id}"),
+            )
+        )
+
+    async def _apply(self, session: AsyncSession, held: Held, effects: set[str], answer: Answer) -> bool:
+        stopped = held.stopped
+        if "opt_out" in effects or "opt_in" in effects:
+            stopped = "opt_out" in effects
+            await session.execute(
+                update(Recipient).where(Recipient.id == held.recipient_id).values(stopped_at=now() if stopped else None)
+            )
+        if effects & {"hand_off", "hand_off_urgent"}:
+            intent = ((answer.parse or {}).get("intent") or {}).get("name")
+            session.add(
+                Handoff(
+                    conversation_id=held.conversation_id,
+                    reason=answer.crisis or intent or "trouble",
+                    language=answer.language,
+                    urgent="hand_off_urgent" in effects,
+                )
+            )
+        return stopped
+
+    async def _erase(self, session: AsyncSession, held: Held, rendering: Rendering) -> None:
+        """Erase the person; the last word goes out under a new, empty person that is forgotten once it is sent."""
+        address = await session.get(Recipient, held.recipient_id)
+        plain = self._vault.open(held.wrapped_key, address.sealed, f"{held.person_id}/recipient/{address.id}")
+        await erasure.erase_person(session, held.person_id)
+        await erasure.say_farewell(session, self._vault, held.channel, plain, [to_text(m) for m in rendering.messages])
+        self.answered.set()

