@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,11 @@ class LanguageIdentifier:
             return -50.0
         # The shorter the message, the less lid.176 has to go by.
         share = _OWN_SHARE if words > 3 else min(0.9, _OWN_SHARE + 0.1 * (4 - words))
-        score = share * math.log(own.get(code, 0.0) + _FLOOR) + (1 - share) * math.log(lid.get(code, 0.0) + _FLOOR)
+        ours = own.get(code, 0.0)
+        # lid.176 has never seen Arabic in Latin letters: there it has no say.
+        romanised = script != "Latn" and not (_ARABIC_SCRIPT.search(letters) or _CYRILLIC.search(letters))
+        theirs = ours if romanised else lid.get(code, 0.0)
+        score = share * math.log(ours + _FLOOR) + (1 - share) * math.log(theirs + _FLOOR)
         if hints.chosen == code:
             score += math.log(_CHOSEN)
         elif hints.earlier == code:
@@ -111,6 +116,8 @@ def train_own(examples: list[tuple[str, str]], scratch: Path, out: Path) -> None
         for length in {1, 2, 3, len(words)}:
             if words[:length]:
                 lines.append(f"__label__{code} {' '.join(words[:length])}")
+    # fastText learns in the order of the file: language after language, it would know the last one only.
+    random.Random(0).shuffle(lines)
     scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
         model = fasttext.train_supervised(

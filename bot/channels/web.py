@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -34,7 +34,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE = Path(__file__).parent / "web_page"
 TEXT_LIMIT = 4096
-BUTTON_LIMIT = 8
+BUTTON_LIMIT = 12
 TITLE_LIMIT = 40
 PAYLOAD_LIMIT = 64  # bytes, as everywhere
 BODY_LIMIT = 16 * 1024
@@ -108,7 +108,7 @@ class WebChat:
     """The page, and the channel behind it. A person's address is the random token in their cookie.
 
     accept: stores an Inbound, and may get the same one twice; when it raises, the page is told to try again.
-    history(address, after): what was sent to this browser with an `id` above `after`, in order:
+    history(address, after): the first messages sent to this browser with an `id` above `after`, in order:
         {"id": 17, "text": "…", "buttons": [{"title": "Yes", "payload": "answer:yes"}], "location": None,
          "ask_location": None, "direction": "ltr", "language": "en"}
         Ids grow in the order in which messages become visible: one that appears late is never shown.
@@ -190,9 +190,11 @@ class WebChat:
         """The page in the browser's language. It sets no cookie: see `words`."""
         fill = {**self._words(request), "version": self._version, "leave_to": self._leave_to}
         html = re.sub(r"\{\{(\w+)\}\}", lambda found: escape(fill[found[1]]), self._html)
-        return web.Response(
+        response = web.Response(
             text=html, content_type="text/html", headers={"Cache-Control": "no-store", "Vary": "Accept-Language"}
         )
+        response.enable_compression()
+        return response
 
     async def asset(self, request: web.Request) -> web.Response:
         """A file of the page, for good under the version that the page asks for."""
@@ -292,13 +294,22 @@ class WebChat:
                 await self._write(response, BEAT)
 
     async def _catch_up(self, response: web.StreamResponse, address: str, after: int) -> int:
-        async with asyncio.timeout(self._timeout):
-            entries = await self._history(address, after)
-        for entry in entries:
+        async for entry in self._entries(address, after):
             shown = json.dumps({key: entry.get(key) for key in SHOWN})
             await self._write(response, f"id: {entry['id']}\ndata: {shown}\n\n")
             after = entry["id"]
         return after
+
+    async def _entries(self, address: str, after: int) -> AsyncIterator[Entry]:
+        """The whole history after an id, however few entries it gives at a time."""
+        while True:
+            async with asyncio.timeout(self._timeout):
+                entries = await self._history(address, after)
+            if not entries:
+                return
+            for entry in entries:
+                yield entry
+            after = entries[-1]["id"]
 
     async def _write(self, response: web.StreamResponse, event: str) -> None:
         async with asyncio.timeout(self._timeout):
@@ -324,11 +335,12 @@ class WebChat:
 
     async def _offered(self, address: str, payload: str) -> str | None:
         """The title of the button with this payload that was last shown to this browser."""
-        for entry in reversed(await self._history(address, 0)):
+        title = None
+        async for entry in self._entries(address, 0):
             for button in entry.get("buttons") or ():
                 if button["payload"] == payload:
-                    return button["title"]
-        return None
+                    title = button["title"]
+        return title
 
     def _words(self, request: web.Request) -> Words:
         """In the first of the browser's languages that we have, else in what is closest to its favourite."""

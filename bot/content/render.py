@@ -25,8 +25,12 @@ from nlu.languages import Languages
 _FIRST_SERVICES = ("hiv_test", "general", "prep", "condoms", "pregnancy", "mental_health", "legal", "social")
 """Kinds of place offered when somebody asks 'where' and no more; every other can be named."""
 
-_NUMBERED = 8
+_NUMBERED = 12
+"""Choices that are offered by number at most, where a channel has no buttons or too few."""
+
 _NUMBERED_SMS = 4
+"""The same under an answer on SMS, where every line is paid for."""
+
 _ISOLATE = "\u2068{}\u2069"
 """First strong isolate: keeps numbers and Latin names in order inside right-to-left text."""
 

@@ -297,7 +297,7 @@ class Workers:
             country=country,
             greeted=True,
         )
-        return Answer(responses, remembered, reply.language, reply.parse)
+        return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected})
 
     def _with_notes(self, reply: TurnReply, body: dict, state: State) -> list[Response]:
         """The engine's responses and what must be said around them, once or at first contact."""
@@ -308,7 +308,7 @@ class Workers:
             said.append(Response("language.closest"))
         if not state.greeted:
             # A bare hello is answered by the greeting alone; a question gets the greeting and its answer.
-            if [response.key for response in said] in (["greeting.again"], ["menu"], ["ask.which_topic"]):
+            if [response.key for response in said] in (["greeting.again"], ["menu"]):
                 said = [Response("greeting.first"), Response("menu")]
             elif not self._content.urgent(said):
                 said = [Response("greeting.first"), *said]

@@ -374,7 +374,7 @@ async def _write(session: AsyncSession, listed: dict[str, list[Row]]) -> Report:
         id_ for id_, (row, file) in rows.items() if id_ in known and known[id_][1:] == (row.digest, file, "active")
     ]
     changed = [id_ for id_ in rows if id_ in known and id_ not in set(unchanged)]
-    gone = [id_ for id_, (*_, status) in known.items() if id_ not in rows and status != "inactive"]
+    gone = sorted(id_ for id_, (*_, status) in known.items() if id_ not in rows and status != "inactive")
 
     await _remove(session, changed)
     await _insert(session, [rows[id_] for id_ in (*added, *changed)])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.directory.names import TOWN, Hit, Place, look_up
+from bot.directory.names import TOWN, Hit, Place, look_up, towns_meant
 from bot.directory.spelling import BEFORE, IN, fold, has_case, without_affix, without_ending
 
 _MAX_WORDS = 80
@@ -25,10 +25,13 @@ _FAMOUS = 200_000
 # Everyday words that pass for well-known towns; folded. Found by reading the training sentences of four languages
 # against the gazetteer; add what turns up in yours.
 _EVERYDAY = frozenset(
-    """reading nice male split orange sale oral mobile bath bury metro mine union human care date come best
+    """amarillo goma sano tome puerto gente champs avion dublin munger safi bade serang dari march normal salem
+    اردو قيصري القيصريه مهربين
+    reading nice male split orange sale oral mobile bath bury metro mine union human care date come best
     para solo centro retiro resistencia esperanza libertad progreso nova franca natal coca tema homo media salud union
     tours sens rouge sucre essen halle hagen hamm worms tire terme batman ordu chino largo salvador
-    تاني هويه امان مدينه المدينه يبين دوله لاول اوري انسي بانه سوري الحمام الباب العين الام""".split()
+    nada gaya tete gare kufa gardez bata kerch boma anda baise pati quito
+    تاني هويه امان مدينه المدينه يبين دوله لاول اوري انسي بانه سوري الحمام الباب العين الام بلا""".split()
 )
 
 
@@ -54,7 +57,7 @@ async def mentioned(session: AsyncSession, text: str, country: str | None = None
     found = [
         (span, some)
         for span in spans
-        if (some := [hit for hit in hits.get(span.name, ()) if span.names(hit, home=hit.place.country == country)])
+        if (some := span.towns(hits.get(span.name, []), country))
     ]
     outer = [(span, some) for span, some in found if not any(other.holds(span) for other, _ in found)]
     outer.sort(key=lambda one: (any(hit.place.country == country for hit in one[1]), one[0].worth, _most(one[1])), reverse=True)
@@ -92,10 +95,11 @@ class _Span:
         """More words say more, then the two signs."""
         return self.words, self.announced, self.capital
 
-    def names(self, hit: Hit, *, home: bool) -> bool:
-        """Whether this may be taken for the place; `home`: it lies in the country of the conversation."""
-        if hit.place.kind != "town":
-            return False
+    def towns(self, hits: list[Hit], country: str | None) -> list[Hit]:
+        """Those that it may be taken for."""
+        return [hit for hit in towns_meant(self.name, hits, country) if self._names(hit, hit.place.country == country)]
+
+    def _names(self, hit: Hit, home: bool) -> bool:
         size = hit.place.population
         if self.name in _EVERYDAY and not self.capital:
             return self.announced and home and size >= TOWN
@@ -118,7 +122,7 @@ def _words(text: str) -> list[_Word]:
             words.append(_Word("", False))
             continue
         for part in fold(without_ending(token)).split():
-            words.append(_Word(part, token[0].isupper() and not begins))
+            words.append(_Word(part, token[0].isupper() and not token[1:].isupper() and not begins))
             begins = False
     return words[:_MAX_WORDS]
 
@@ -134,6 +138,7 @@ def _spans(words: list[_Word]) -> Iterator[_Span]:
             weighty = sum(word.folded not in BEFORE for word in some) or 1
             announced = start > 0 and words[start - 1].folded in IN
             capital = some[-1].capital
-            for form in (*without_affix(name), name):
-                if len(form.replace(" ", "")) >= 4:
+            for form in (name, *without_affix(name)):
+                # Never an article added here: a third of Arabic would become towns.
+                if len(form) <= len(name) and len(form.replace(" ", "")) >= 4:
                     yield _Span(form, start, end, weighty, capital, announced)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory import models
 from bot.directory.distance import box_around, distance_km
+from bot.directory.spelling import has_case
 
 TOWN = 15_000
 """Inhabitants from which a name is believed without further signs."""
@@ -19,6 +20,7 @@ TOWN = 15_000
 LONGEST_NAME = 60
 
 _AT_A_TIME = 1000
+_CITY_STATE = 10  # at least one inhabitant of the country in so many lives there
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ def country_name(code: str, language: str = "en") -> str | None:
         if locale and (name := locale.territories.get(code)):
             return name
     return None
+
+
+def towns_meant(name: str, hits: list[Hit], country: str | None) -> list[Hit]:
+    """The towns among the hits of a name, or none if a country is meant.
+
+    "Mexico" is hardly Mexico City, nor "Lebanon" the one in Pennsylvania; but "Luxembourg" is a town as well, Granada
+    is bigger than Grenada, and nobody in Morocco names the country to say where they are.
+    """
+    towns = [hit for hit in hits if hit.place.kind == "town"]
+    lands = {hit.place.country: hit.place.population for hit in hits if hit.place.kind == "country"}
+    if not lands:
+        return towns
+    return [
+        hit
+        for hit in towns
+        if hit.place.population >= TOWN
+        and (
+            (hit.main and hit.place.country in lands)
+            or hit.place.population * _CITY_STATE >= max(lands.values())
+            or (hit.place.country == country and (hit.main or not has_case(name)))
+        )
+    ]
 
 
 async def look_up(session: AsyncSession, names: Iterable[str]) -> dict[str, list[Hit]]:

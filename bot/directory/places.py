@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory.gazetteer import build, is_built
 from bot.directory.mentions import find_in, mentioned
-from bot.directory.names import LONGEST_NAME, TOWN, Hit, Place, country_name, look_up, names_from, nearest
+from bot.directory.names import LONGEST_NAME, TOWN, Hit, Place, country_name, look_up, names_from, nearest, towns_meant
 from bot.directory.spelling import fold, one_slip, two_slips_at_most, without_affix, without_before, without_ending
 
 __all__ = ["Place", "Resolution", "build", "country_name", "find_in", "fold", "is_built", "resolve"]
@@ -22,7 +22,6 @@ __all__ = ["Place", "Resolution", "build", "country_name", "find_in", "fold", "i
 MAX_CHOICES = 4
 
 _COMPARABLE = 5  # times smaller, and still what a stranger may mean
-_CITY_STATE = 10  # at least one inhabitant of the country in so many lives there
 _NEARBY_KM = 60
 _MOST_ALIKE = 1500
 _PIN = re.compile(r"geo:\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)(?:[;?,].*)?", re.I)
@@ -110,18 +109,14 @@ def _understand(reading: _Reading, hits: dict[str, list[Hit]], country: str | No
     towns = [hit for hit in named if hit.place.kind == "town"]
     if reading.within:
         towns = _inside(towns, hits.get(reading.within, []))
-        return _choose(towns, country) if towns else None
-    lands = {hit.place.country: hit.place.population for hit in named if hit.place.kind == "country"}
-    if lands:
-        # Luxembourg is a town too; "Mexico" is hardly Mexico City, nor "Lebanon" a town in Pennsylvania.
-        here = [
-            hit
-            for hit in towns
-            if hit.place.population * _CITY_STATE >= lands.get(hit.place.country, float("inf"))
-            or (hit.place.country == country and hit.main and hit.place.population >= TOWN)
-        ]
-        return _choose(here, country) if here else Resolution(country=max(lands, key=lands.get))
-    return _choose(towns, country) if towns else None
+    else:
+        towns = towns_meant(reading.name, named, country)
+    if towns:
+        return _choose(towns, country)
+    lands = [hit.place for hit in named if hit.place.kind == "country"]
+    if lands and not reading.within:
+        return Resolution(country=max(lands, key=lambda land: land.population).country)
+    return None
 
 
 def _inside(towns: list[Hit], around: list[Hit]) -> list[Hit]:

@@ -143,7 +143,7 @@ async def details(session: AsyncSession, id: str, now: datetime | None = None) -
 def _active(kind: str | None) -> Select:
     """Ids and points of what may be shown, not narrowed to any region."""
     chosen = (
-        select(ServiceAtLocation.id, Location.latitude, Location.longitude, Service.id)
+        select(ServiceAtLocation.id, Location.latitude, Location.longitude)
         .join(Location, ServiceAtLocation.location_id == Location.id)
         .join(Service, ServiceAtLocation.service_id == Service.id)
         .where(Service.status == "active", Location.latitude.is_not(None), Location.longitude.is_not(None))
@@ -181,13 +181,14 @@ async def _within(
             Language.code == language, or_(Language.service_id == Service.id, Language.location_id == Location.id)
         )
         chosen = chosen.add_columns(speaks.exists())
-    near = []
-    for id_, lat, lon, _, *extra in await session.execute(chosen):
-        distance = distance_km(latitude, longitude, lat, lon)
-        if distance <= radius:
-            near.append(_Near(id_, distance, _rank(extra[: len(facts)], extra[len(facts) :])))
+    near: dict[str, _Near] = {}
+    for id_, lat, lon, *extra in await session.execute(chosen):
+        one = _Near(id_, distance_km(latitude, longitude, lat, lon), _rank(extra[: len(facts)], extra[len(facts) :]))
+        # An import may say both yes and no; then the worse counts.
+        if one.distance_km <= radius and (id_ not in near or near[id_].rank < one.rank):
+            near[id_] = one
     # The id settles equal distances, so that a second page never repeats or skips one.
-    return sorted(near, key=lambda one: (one.rank, one.distance_km, one.id))
+    return sorted(near.values(), key=lambda one: (one.rank, one.distance_km, one.id))
 
 
 def _rank(papers: list[str | None], speaks: list[bool]) -> tuple[int, ...]:
@@ -205,7 +206,7 @@ async def _nearest_km(session: AsyncSession, kind: str | None, latitude: float, 
         Attribute.taxonomy_term_id == fact_term("sample"), Attribute.link_id == Service.id, Attribute.value == Answer.YES
     )
     points = await session.execute(_active(kind).where(~sample.exists()))
-    return min((distance_km(latitude, longitude, lat, lon) for _, lat, lon, _ in points), default=None)
+    return min((distance_km(latitude, longitude, lat, lon) for _, lat, lon in points), default=None)
 
 
 # --- Reading what was found ---
@@ -220,70 +221,58 @@ async def _read(
         .join(Service, ServiceAtLocation.service_id == Service.id)
         .join(Location, ServiceAtLocation.location_id == Location.id)
         .join(Organization, Service.organization_id == Organization.id)
-        .where(ServiceAtLocation.id.in_(wanted), Service.status == "active", Location.latitude.is_not(None))
+        .where(ServiceAtLocation.id.in_(wanted), Service.status == "active")
+        .where(Location.latitude.is_not(None), Location.longitude.is_not(None))
     )
     there = {id_: (service, location, organization) for id_, service, location, organization in rows}
-    services = [service.id for service, _, _ in there.values()]
-    locations = [location.id for _, location, _ in there.values()]
-    kinds, facts = await _attributes(session, [*services, *locations])
-    addresses = {
-        address.location_id: address
-        for address in await session.scalars(select(Address).where(Address.location_id.in_(locations)))
-    }
-    phones = await _by_any(session, Phone, ("service_at_location_id", "service_id", "location_id"), [*there, *services, *locations])
-    schedules = await _by_any(session, Schedule, ("service_at_location_id", "service_id", "location_id"), [*there, *services, *locations])
-    languages = await _by_any(session, Language, ("service_id", "location_id"), [*services, *locations])
+    owners = {id_: (id_, service.id, location.id) for id_, (service, location, _) in there.items()}
+    everything = [owner for some in owners.values() for owner in some]
+    kinds, facts = await _attributes(session, everything)
+    addresses = await _by_owner(session, Address, ("location_id",), everything)
+    phones = await _by_owner(session, Phone, ("service_at_location_id", "service_id", "location_id"), everything)
+    schedules = await _by_owner(session, Schedule, ("service_at_location_id", "service_id", "location_id"), everything)
+    languages = await _by_owner(session, Language, ("service_id", "location_id"), everything)
 
-    found = []
-    for id_, (number, distance) in wanted.items():
-        if id_ not in there:
-            continue
+    def found(id_: str) -> Found:
         service, location, organization = there[id_]
-        address = addresses.get(location.id)
+        number, distance = wanted[id_]
         known = facts.get(location.id, {}) | facts.get(service.id, {})
         # What is said of this very place counts before what is said of the service anywhere.
-        owners = (id_, service.id, location.id)
-        phone = next((phone.number for owner in owners for phone in phones.get(owner, ())), None)
-        hours = next((schedule.description for owner in owners for schedule in schedules.get(owner, ())), None)
+        phone, schedule, address = (_first(table, owners[id_]) for table in (phones, schedules, addresses))
+        hours = schedule.description if schedule else None
         country = address.country if address else None
         state = opening(hours, now, location.latitude, location.longitude, country)
-        found.append(
-            Found(
-                id=id_,
-                number=number,
-                name=service.name,
-                organization=organization,
-                kinds=tuple(sorted(kinds.get(service.id, ()))),
-                description=service.description,
-                distance_km=distance,
-                address=(address.address_1 or None) if address else None,
-                city=address.city if address else None,
-                country=country,
-                phone=phone,
-                email=service.email,
-                website=service.url,
-                hours=hours,
-                open_now=state.open_now,
-                next_change=state.next_change,
-                languages=tuple(
-                    dict.fromkeys(one.code for owner in owners for one in languages.get(owner, ()) if one.code)
-                ),
-                id_required=_answer(known.get("id_required")),
-                status_required=_answer(known.get("status_required")),
-                shares_with_immigration=_answer(known.get("shares_with_immigration")),
-                walk_in=_answer(known.get("walk_in")),
-                anonymous=_answer(known.get("anonymous")),
-                last_verified=service.assured_date,
-                state=known.get("state"),
-                source_title=known.get("source_title"),
-                source_url=known.get("source_url"),
-                sample=known.get("sample") == Answer.YES,
-                precision=known.get("precision") or "exact",
-                latitude=location.latitude,
-                longitude=location.longitude,
-            )
+        spoken = [one.code for owner in owners[id_] for one in languages.get(owner, ()) if one.code]
+        return Found(
+            id=id_,
+            number=number,
+            name=service.name,
+            organization=organization,
+            kinds=tuple(sorted(kinds.get(service.id, ()))),
+            description=service.description,
+            distance_km=distance,
+            address=(address.address_1 or None) if address else None,
+            city=address.city if address else None,
+            country=country,
+            phone=phone.number if phone else None,
+            email=service.email,
+            website=service.url,
+            hours=hours,
+            open_now=state.open_now,
+            next_change=state.next_change,
+            languages=tuple(sorted(set(spoken))),
+            **{name: _answer(known.get(name)) for name in (*_PAPERS, "walk_in", "anonymous")},
+            last_verified=service.assured_date,
+            state=known.get("state"),
+            source_title=known.get("source_title"),
+            source_url=known.get("source_url"),
+            sample=known.get("sample") == Answer.YES,
+            precision=known.get("precision") or "exact",
+            latitude=location.latitude,
+            longitude=location.longitude,
         )
-    return tuple(found)
+
+    return tuple(found(id_) for id_ in wanted if id_ in there)
 
 
 async def _attributes(session: AsyncSession, links: list[str]) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
@@ -303,7 +292,7 @@ async def _attributes(session: AsyncSession, links: list[str]) -> tuple[dict[str
     return kinds, facts
 
 
-async def _by_any(session: AsyncSession, table: type, columns: tuple[str, ...], ids: list[str]) -> dict[str, list]:
+async def _by_owner(session: AsyncSession, table: type, columns: tuple[str, ...], ids: list[str]) -> dict[str, list]:
     """Rows of `table` by whichever of `columns` ties them to one of `ids`."""
     rows = await session.scalars(
         select(table).where(or_(*(getattr(table, column).in_(ids) for column in columns))).order_by(table.id)
@@ -314,6 +303,10 @@ async def _by_any(session: AsyncSession, table: type, columns: tuple[str, ...], 
             if owner := getattr(row, column):
                 tied.setdefault(owner, []).append(row)
     return tied
+
+
+def _first(rows: dict[str, list], owners: tuple[str, ...]) -> object | None:
+    return next((row for owner in owners for row in rows.get(owner, ())), None)
 
 
 def _answer(value: str | None) -> Answer:

@@ -22,7 +22,6 @@ BEFORE = IN | frozenset(
 )
 """Words that may stand before a town's name without belonging to it; folded."""
 
-_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼʻ`´ʹ"))
 _ELISION = re.compile(r"\b(?:d|l|dell|all|nell|dall)['’](?=\w)", re.I)
 _SUFFIX = re.compile(r"(?<=\w{3})['’]\w{1,4}\b")
 _LETTERS = str.maketrans(
@@ -41,20 +40,28 @@ _ALPHABETS = (
 )
 
 
+class _Folded(dict):
+    """What each character becomes, worked out once: half a million names are folded at set-up."""
+
+    def __missing__(self, code: int) -> str:
+        plain = unicodedata.normalize("NFKD", chr(code).casefold())
+        plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
+        # Vowel signs of Indic scripts are marks, neither letters nor punctuation: keep them.
+        plain = "".join(" " if unicodedata.category(c)[0] in "PSZC" else c for c in plain)
+        self[code] = unicodedata.normalize("NFC", plain)
+        return self[code]
+
+
+_FOLDED = _Folded(dict.fromkeys(map(ord, "'’‘ʼʻ`´ʹ"), ""))
+
+
 def fold(text: str) -> str:
     """`text` as names are compared: lower case, no accents, one form of each Arabic letter, "St." as "saint".
 
     Apostrophes vanish, other signs become spaces. The names in the database went through the same.
     """
-    text = text.translate(_APOSTROPHES).casefold()
-    if text.isascii():
-        text = re.sub(r"[^a-z0-9]", " ", text)
-    else:
-        text = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in text if not unicodedata.combining(c)).translate(_LETTERS)
-        # Vowel signs of Indic scripts are marks, neither letters nor punctuation: keep them.
-        text = "".join(" " if unicodedata.category(c)[0] in "PSZC" else c for c in unicodedata.normalize("NFC", text))
-    return " ".join(_SAINTS.get(word, word) for word in text.split())
+    words = unicodedata.normalize("NFC", text).translate(_FOLDED).split()
+    return " ".join(_SAINTS.get(word, word) for word in words)
 
 
 def without_before(folded: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import uuid
@@ -14,9 +15,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from bot.channels.web import BODY_LIMIT, CONTENT_TYPES, COOKIE, LABELS, PAGE, SHOWN, WebChat, routes
+from bot.channels.web import BODY_LIMIT, BUTTON_LIMIT, CONTENT_TYPES, COOKIE, LABELS, PAGE, SHOWN, WebChat, routes
 from bot.messages import Button, Inbound, Location, Outbound
 from tests.channels.leaks import Watch
 
@@ -48,6 +49,7 @@ class Desk:
         self.sent: dict[str, list[dict[str, Any]]] = {}
         self.fault: Exception | None = None
         self.hangs = False
+        self.page_size = 100  # entries of the history given at a time
         self.read = asyncio.Event()  # somebody has looked into the history
 
     async def accept(self, event: Inbound) -> None:
@@ -61,7 +63,7 @@ class Desk:
         self.read.set()
         if self.fault:
             raise self.fault
-        return [one for one in self.sent.get(address, []) if one["id"] > after]
+        return [one for one in self.sent.get(address, []) if one["id"] > after][: self.page_size]
 
     def write(self, address: str, *entries: dict[str, Any]) -> None:
         self.sent.setdefault(address, []).extend(entries)
@@ -220,7 +222,7 @@ async def test_words_cannot_become_markup(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "language"),
+    ("header", "shown"),
     [
         ("", "en"),
         ("*", "en"),
@@ -236,11 +238,11 @@ async def test_words_cannot_become_markup(opened: Open) -> None:
         ("é;q=9,\u212a", "en"),
     ],
 )
-async def test_language(opened: Open, header: str, language: str) -> None:
+async def test_language(opened: Open, header: str, shown: str) -> None:
     browser = await opened()
     async with browser.client.get("/chat/words", headers={"Accept-Language": header}) as response:
         given = await response.json()
-    assert given == words(language)
+    assert given == words(shown)
 
 
 async def test_words_that_are_not_translated_yet_are_shown_in_the_default_language(opened: Open) -> None:
@@ -361,11 +363,16 @@ async def test_a_session_begins_with_the_words(opened: Open) -> None:
         assert "Set-Cookie" not in response.headers
 
 
-@pytest.mark.parametrize("settings", [{"public_url": "https://farol.example"}])
-async def test_with_https_the_cookie_is_secure(opened: Open, settings: dict[str, str]) -> None:
-    browser = await opened(session=False, **settings)
+async def test_behind_a_proxy_with_https_the_cookie_is_secure(opened: Open) -> None:
+    browser = await opened(session=False, public_url="https://farol.example")
     async with browser.client.get("/chat/words") as response:
         assert "; Secure" in response.headers["Set-Cookie"]
+
+
+async def test_with_https_of_our_own_the_cookie_is_secure(desk: Desk) -> None:
+    chat = WebChat(accept=desk.accept, history=desk.history, words=words)
+    response = await chat.words(make_mocked_request("GET", "/chat/words").clone(scheme="https"))
+    assert response.cookies[COOKIE]["secure"]
 
 
 @pytest.mark.parametrize("value", ["", "short", "x" * 23, "x" * 21 + "!", "x" * 21 + "é", '"' + "x" * 22, "../" + "x" * 19])
@@ -463,6 +470,16 @@ async def test_a_payload_that_was_never_offered_is_only_text(opened: Open, desk:
     assert [(event.payload, event.text) for event in desk.taken] == [(None, TEXT)] * 3
 
 
+async def test_a_button_with_the_title_that_was_shown_last(opened: Open, desk: Desk) -> None:
+    browser = await opened()
+    desk.page_size = 1
+    for number, title in ((1, "Sim"), (2, "Não"), (3, "Oui")):
+        payload = "answer:no" if title == "Não" else "answer:yes"
+        desk.write(browser.token, entry(number, buttons=[{"title": title, "payload": payload}]))
+    assert await browser.say(payload="answer:yes") == 202
+    assert desk.taken[0].text == "Oui"
+
+
 async def test_a_location(opened: Open, desk: Desk) -> None:
     browser = await opened()
     assert await browser.post({"id": str(uuid.uuid4()), "location": {"latitude": 38.72, "longitude": -9}}) == 202
@@ -491,6 +508,7 @@ ID = "6f9619ff-8b86-4d01-b42d-00c04fc964ff"
         ({"id": ID, "text": TEXT}, {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ({"id": ID, "text": TEXT}, {"Content-Type": "multipart/form-data; boundary=x"}, 415),
         ({"id": ID, "text": TEXT}, {"Content-Type": ""}, 415),
+        (gzip.compress(json.dumps({"id": ID, "text": TEXT}).encode()), {"Content-Encoding": "gzip"}, 415),
         # How much
         (b" " * (BODY_LIMIT + 1), {}, 413),
         (json.dumps({"id": ID, "text": "x" * BODY_LIMIT}).encode(), {}, 413),
@@ -651,6 +669,14 @@ async def test_a_stream_goes_on_where_it_was(
     assert await stream.until_ready() == shown
 
 
+async def test_a_long_history_is_read_to_its_end(opened: Open, desk: Desk) -> None:
+    browser = await opened()
+    desk.page_size = 2
+    desk.write(browser.token, *(entry(number) for number in range(1, 8)))
+    stream = await browser.stream()
+    assert await stream.until_ready() == [1, 2, 3, 4, 5, 6, 7]
+
+
 async def test_a_reply_arrives_at_once_in_every_page_of_the_person_and_in_no_other(opened: Open, desk: Desk) -> None:
     browser = await opened()
     other = await opened(like=browser)
@@ -718,7 +744,7 @@ async def test_without_a_free_stream_the_page_comes_back_and_asks(
 
 
 async def test_streams_are_bounded_and_a_page_that_went_makes_room(opened: Open) -> None:
-    browser = await opened(streams=1)
+    browser = await opened(streams=1, heartbeat=3600)
     other = await opened(like=browser)
     held = await browser.stream()
     await held.until_ready()
@@ -726,11 +752,12 @@ async def test_streams_are_bounded_and_a_page_that_went_makes_room(opened: Open)
     await turned_away.until_ready()
     assert (await turned_away.next())[1] == "end"
     await browser.client.session.close()  # without a word, as browsers do
-    while True:  # until the server has noticed
-        taken = await other.stream()
-        await taken.until_ready()
-        if taken.retry == 3000:
-            break
+    async with asyncio.timeout(5):
+        while True:  # until the server has noticed
+            taken = await other.stream()
+            await taken.until_ready()
+            if taken.retry == 3000:
+                break
 
 
 async def test_a_history_that_fails_ends_the_stream_which_is_opened_again(
@@ -771,7 +798,7 @@ async def test_stopping_ends_the_streams(opened: Open) -> None:
         Outbound(""),
         Outbound(" \n"),
         Outbound("x" * 4097),
-        Outbound("x", buttons=(Button("Sim", "yes"),) * 9),
+        Outbound("x", buttons=(Button("Sim", "yes"),) * (BUTTON_LIMIT + 1)),
         Outbound("x", buttons=(Button(" ", "yes"),)),
         Outbound("x", buttons=(Button("Sim", ""),)),
         Outbound("x", buttons=(Button("Sim", "é" * 33),)),
@@ -785,5 +812,6 @@ async def test_a_message_that_does_not_fit_is_a_mistake_of_ours(desk: Desk, mess
 
 def test_traits(desk: Desk) -> None:
     traits = WebChat.traits
-    assert (traits.name, traits.text_limit, traits.button_limit, traits.title_limit) == ("web", 4096, 8, 40)
+    assert (traits.name, traits.text_limit, traits.title_limit) == ("web", 4096, 40)
+    assert traits.button_limit >= 8
     assert traits.can_ask_location and traits.can_send_location

@@ -1,0 +1,1 @@
+"""Farol's engine beside stock Rasa, measured on this machine: python -m benchmarks.run"""

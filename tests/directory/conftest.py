@@ -1,0 +1,76 @@
+"""A real SQLite file for every test, and one gazetteer for all of them: building it is the slowest thing here."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+import bot.directory.models  # noqa: F401 - its tables belong to Base
+from bot.db import Base, Database
+from bot.directory.gazetteer import Built, build
+from bot.directory.listing import COLUMNS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHIPPED = ROOT / "content" / "directory"
+
+GOOD = {
+    "id": "clinic", "organization": "Clinic Ltd", "name": "Clinic", "kinds": "hiv_test;prep", "city": "Lisbon",
+    "country": "PT", "latitude": "38.7", "longitude": "-9.1", "precision": "exact", "phone": "+351 21 300 0000",
+    "email": "help@example.org", "website": "https://example.org", "hours": "Mo-Fr 09:00-17:00", "languages": "pt;en",
+    "id_required": "no", "source_title": "Their website", "source_url": "https://example.org/about",
+    "source_read": "2026-01-31", "last_verified": "2026-02-01", "state": "draft", "sample": "no",
+}  # fmt: skip
+"""A row with nothing wrong; tests change one cell of it."""
+
+
+async def tables(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+
+
+def write(folder: Path, *rows: dict[str, str], file: str = "places.csv") -> Path:
+    """Write rows, each GOOD with some cells changed, as the staff would; returns the folder."""
+    folder.mkdir(exist_ok=True)
+    with (folder / file).open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        writer.writeheader()
+        writer.writerows({name: "" for name in COLUMNS} | GOOD | row for row in rows)
+    return folder
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}")
+    await tables(database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def gazetteer(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Built, list[tuple[str, float]]]:
+    """The address of a database with all towns, what building it said, and the progress it told."""
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('gazetteer') / 'farol.db'}"
+    told: list[tuple[str, float]] = []
+
+    async def make() -> Built:
+        database = Database(url)
+        await tables(database)
+        built = await build(database, lambda step, done: told.append((step, done)))
+        await database.close()
+        return built
+
+    return url, asyncio.run(make()), told
+
+
+@pytest_asyncio.fixture
+async def towns(gazetteer: tuple[str, Built, list]) -> AsyncIterator[Database]:
+    database = Database(gazetteer[0])
+    yield database
+    await database.close()
+
+
