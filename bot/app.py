@@ -15,7 +15,7 @@ from actions.server import ActionServer, all_actions
 from bot.channels.base import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.twilio import TwilioChannel
-from bot.channels.web import WebChat
+from bot.channels.web import WebChat, routes
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
 from bot.conversation.engine import EngineClient
@@ -122,10 +122,12 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
             webhooks["telegram"] = telegram
         app = web.Application(client_max_size=64 * 1024)
         app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
-        app.add_routes(chat[0].routes())
+        app.add_routes(routes(chat[0]))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        # Before the server closes: open event streams would keep it waiting.
+        stack.push_async_callback(chat[0].stop)
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if by_webhook:

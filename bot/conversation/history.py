@@ -9,8 +9,7 @@ from sqlalchemy import select
 
 from bot.content.render import Content
 from bot.conversation.models import Conversation, OutboxMessage, Person, Recipient
-from bot.conversation.outbox import from_text
-from bot.conversation.state import State
+from bot.conversation.outbox import from_text, language_of
 from bot.db import Database
 from bot.vault import Vault
 
@@ -54,20 +53,10 @@ class History:
                     .limit(_LIMIT)
                 )
             ).all()
-        language = self._language(conversation, person)
-        return [
-            {
-                "id": row.position,
-                "direction": self._content.direction(language),
-                "language": language,
-                **asdict(from_text(self._vault.open(person.wrapped_key, row.sealed, f"{person.id}/outbox/{row.id}"))),
-            }
-            for row in rows
-        ]
+        return [self._entry(row, person) for row in rows]
 
-    def _language(self, conversation: Conversation, person: Person) -> str:
-        if conversation.state is None:
-            return self._content.languages.default
-        name = f"{person.id}/state/{conversation.id}"
-        state = State.from_text(self._vault.open(person.wrapped_key, conversation.state, name))
-        return state.language or self._content.languages.default
+    def _entry(self, row: OutboxMessage, person: Person) -> dict[str, Any]:
+        text = self._vault.open(person.wrapped_key, row.sealed, f"{person.id}/outbox/{row.id}")
+        language = language_of(text)
+        direction = self._content.direction(language)
+        return {"id": row.position, "direction": direction, "language": language, **asdict(from_text(text))}

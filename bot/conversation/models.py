@@ -68,6 +68,8 @@ class InboxMessage(Base):
     __table_args__ = (
         UniqueConstraint("channel", "provider_id"),
         Index("ix_inbox_waiting", "conversation_id", "done_at", "position"),
+        # Or SQLite would give a deleted message's position to the next one.
+        {"sqlite_autoincrement": True},
     )
 
     position: Mapped[int] = mapped_column(_POSITION, primary_key=True, autoincrement=True)
@@ -89,6 +91,7 @@ class OutboxMessage(Base):
         Index("ix_outbox_queued", "status", "next_at", "position"),
         Index("ix_outbox_conversation", "conversation_id", "position"),
         Index("ix_outbox_provider", "channel", "provider_id"),
+        {"sqlite_autoincrement": True},
     )
 
     position: Mapped[int] = mapped_column(_POSITION, primary_key=True, autoincrement=True)

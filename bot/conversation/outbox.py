@@ -8,9 +8,14 @@ from dataclasses import asdict
 from bot.messages import Button, Location, Outbound
 
 
-def to_text(message: Outbound) -> str:
-    """A message as JSON text, to be sealed."""
-    return json.dumps(asdict(message), ensure_ascii=False)
+def to_text(message: Outbound, language: str) -> str:
+    """A message as JSON text, to be sealed, with the language it is in."""
+    return json.dumps({**asdict(message), "language": language}, ensure_ascii=False)
+
+
+def language_of(text: str) -> str:
+    """The language of a message kept as text."""
+    return json.loads(text)["language"]
 
 
 def from_text(text: str) -> Outbound:

@@ -327,10 +327,11 @@ class Workers:
         async with self._database.begin() as session:
             await self._hold(session, held)
             if "erase" in effects:
-                await self._erase(session, held, rendering)
+                texts = [to_text(outbound, answer.language) for outbound in rendering.messages]
+                await self._erase(session, held, texts)
                 return None
             for outbound in rendering.messages:
-                self._queue(session, held, to_text(outbound))
+                self._queue(session, held, to_text(outbound, answer.language))
             await session.execute(
                 update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now())
             )
@@ -396,10 +397,10 @@ class Workers:
             )
         return stopped
 
-    async def _erase(self, session: AsyncSession, held: Held, rendering: Rendering) -> None:
+    async def _erase(self, session: AsyncSession, held: Held, texts: list[str]) -> None:
         """Erase the person; the last word goes out under a new, empty person that is forgotten once it is sent."""
         address = await session.get(Recipient, held.recipient_id)
         plain = self._vault.open(held.wrapped_key, address.sealed, f"{held.person_id}/recipient/{address.id}")
         await erasure.erase_person(session, held.person_id)
-        await erasure.say_farewell(session, self._vault, held.channel, plain, [to_text(m) for m in rendering.messages])
+        await erasure.say_farewell(session, self._vault, held.channel, plain, texts)
         self.answered.set()

@@ -19,13 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import Database, now
 from bot.directory.models import Gazetteer, Place, PlaceName
-from bot.directory.names import LONGEST_NAME, TOWN
+from bot.directory.names import LONGEST_NAME, NOWHERE, TOWN
 from bot.directory.spelling import fold
 
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of it is (0 to 1)."""
 
-_SCHEME = 1  # raise it whenever fold() or what is kept of a name changes, so that old editions are built anew
+_SCHEME = 2  # raise it whenever fold() or what is kept of a name changes, so that old editions are built anew
 _CHUNK = 20_000
 
 # What people call countries and CLDR does not.
@@ -112,10 +112,11 @@ def _read(minimum: int) -> tuple[list[tuple], list[tuple]]:
     gc.disable()  # millions of small objects and no cycle among them: collecting takes a third of the time
     try:
         for place, spellings in (*_towns(minimum), *_countries(), _sample()):
-            id_, _, name, *_ = place
+            id_, _, name, *_, population = place
             places.append(place)
             main = fold(name)[:LONGEST_NAME]
-            names.append((main, id_, True))
+            if population >= TOWN or _is_long_enough(main):
+                names.append((main, id_, True))
             names += ((other, id_, False) for other in _folded(spellings) if other != main and _is_long_enough(other))
         names.sort()
     finally:
@@ -163,7 +164,7 @@ def _countries() -> Iterator[tuple[tuple, list[str]]]:
 
 
 def _sample() -> tuple[tuple, list[str]]:
-    return (SAMPLE, "town", _SAMPLE_NAMES[0], "XX", 0.0, 0.0, TOWN), _SAMPLE_NAMES
+    return (SAMPLE, "town", _SAMPLE_NAMES[0], NOWHERE, 0.0, 0.0, TOWN), _SAMPLE_NAMES
 
 
 def _folded(spellings: Iterable[str]) -> set[str]:

@@ -46,8 +46,8 @@ from bot.directory.models import (
     kind_term,
     stable_id,
 )
+from bot.directory.names import NOWHERE
 
-NOWHERE = "XX"  # ISO 3166 leaves this code to users; samples stand in no country
 _CHUNK = 500
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")

@@ -19,6 +19,9 @@ TOWN = 15_000
 
 LONGEST_NAME = 60
 
+NOWHERE = "XX"
+"""The country of the invented town of the samples; ISO 3166 leaves this code to users."""
+
 _AT_A_TIME = 1000
 _CITY_STATE = 10  # at least one inhabitant of the country in so many lives there
 

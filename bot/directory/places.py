@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory.gazetteer import build, is_built
 from bot.directory.mentions import find_in, mentioned
-from bot.directory.names import LONGEST_NAME, TOWN, Hit, Place, country_name, look_up, names_from, nearest, towns_meant
+from bot.directory.names import LONGEST_NAME, NOWHERE, TOWN, Hit, Place, country_name, look_up, names_from, nearest, towns_meant
 from bot.directory.spelling import fold, one_slip, two_slips_at_most, without_affix, without_before, without_ending
 
 __all__ = ["Place", "Resolution", "build", "country_name", "find_in", "fold", "is_built", "resolve"]
@@ -24,6 +24,8 @@ MAX_CHOICES = 4
 _COMPARABLE = 5  # times smaller, and still what a stranger may mean
 _NEARBY_KM = 60
 _MOST_ALIKE = 1500
+_KNOWN = 100_000
+_FAMOUS = 500_000
 _PIN = re.compile(r"geo:\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)(?:[;?,].*)?", re.I)
 _APART = re.compile(r"[,،、;()/\n]|\s[-–—]\s")
 
@@ -149,22 +151,32 @@ def _choose(hits: Iterable[Hit], country: str | None, *, guessed: bool = False) 
 
 
 async def _similar(session: AsyncSession, name: str, country: str | None) -> Resolution:
-    """Places whose longer name begins so ("L'Hospitalet"), or differs by one slip, or by two after the same beginning."""
+    """Places whose longer name begins so ("L'Hospitalet"), or differs by one slip, or by two after the same beginning.
+
+    Any word is two letters from some town, so the more slips, the longer the word and the bigger the town must be.
+    """
     if not 5 <= len(name) <= 24:
         return Resolution()
-    longer = await names_from(session, f"{name} ", most=_MOST_ALIKE)
-    likely = _likely(await look_up(session, longer), country) or _likely(await look_up(session, one_slip(name)), country)
-    if not likely and len(name) >= 7:
+    longer = await look_up(session, await names_from(session, f"{name} ", most=_MOST_ALIKE))
+    likely = _likely(longer, country, home=TOWN, abroad=_KNOWN)
+    if not likely and len(name) >= 6:
+        # Fingers slip anywhere but seldom on the first letter.
+        slips = await look_up(session, (other for other in one_slip(name) if other[:1] == name[:1]))
+        likely = _likely(slips, country, home=TOWN, abroad=_KNOWN)
+    if not likely and len(name) >= 8:
         start = name[: max(3, len(name) // 2 - 1)]
         alike = await names_from(session, start, most=_MOST_ALIKE, length=len(name))
-        likely = _likely(await look_up(session, (other for other in alike if two_slips_at_most(name, other))), country)
+        slips = await look_up(session, (other for other in alike if two_slips_at_most(name, other)))
+        likely = _likely(slips, country, home=_KNOWN, abroad=_FAMOUS)
     return _choose(likely, country, guessed=True) if likely else Resolution()
 
 
-def _likely(hits: dict[str, list[Hit]], country: str | None) -> list[Hit]:
-    return [
-        hit
-        for of_name in hits.values()
-        for hit in of_name
-        if hit.place.kind == "town" and (hit.place.population >= TOWN or hit.place.country == country)
-    ]
+def _likely(hits: dict[str, list[Hit]], country: str | None, *, home: int, abroad: int) -> list[Hit]:
+    """Towns big enough; abroad a lesser-known name of a town counts only if it is famous."""
+
+    def is_likely(hit: Hit) -> bool:
+        if hit.place.country in (country, NOWHERE):
+            return (hit.place.population or TOWN) >= home  # boroughs have no population of their own
+        return hit.place.population >= (abroad if hit.main else _FAMOUS)
+
+    return [hit for of_name in hits.values() for hit in of_name if hit.place.kind == "town" and is_likely(hit)]

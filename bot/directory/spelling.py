@@ -44,7 +44,8 @@ class _Folded(dict):
     """What each character becomes, worked out once: half a million names are folded at set-up."""
 
     def __missing__(self, code: int) -> str:
-        plain = unicodedata.normalize("NFKD", chr(code).casefold())
+        # Folded case on both sides of the decomposition: 𝕬 is only then an A, İ only before it an i.
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(code).casefold()).casefold())
         plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
         # Vowel signs of Indic scripts are marks, neither letters nor punctuation: keep them.
         plain = "".join(" " if unicodedata.category(c)[0] in "PSZC" else c for c in plain)

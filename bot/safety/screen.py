@@ -36,13 +36,17 @@ class Screen:
     """All languages' rules, compiled. `crisis` and `word` take the raw text of a message."""
 
     def __init__(self, rules: dict[str, dict]) -> None:
-        self._crises = {
-            name: [
-                (language, _any(about["crisis"][name].get("not") or []), _any(about["crisis"][name]["phrases"]))
-                for language, about in rules.items()
-                if name in about["crisis"]
-            ]
+        entries = {
+            name: [(language, about["crisis"][name]) for language, about in rules.items() if name in about["crisis"]]
             for name in CRISES
+        }
+        # Exceptions hold across languages: 'kms' is despair in English and kilometres in French.
+        self._exceptions = {
+            name: _any([phrase for _, entry in found for phrase in entry.get("not") or []])
+            for name, found in entries.items()
+        }
+        self._crises = {
+            name: [(language, _any(entry["phrases"])) for language, entry in found] for name, found in entries.items()
         }
         self._words = {
             fold(phrase): Sign(name, language)
@@ -55,11 +59,9 @@ class Screen:
         """The most urgent sign in a text; of several languages that show it, `first` if it is among them."""
         folded = fold(text)
         for name in CRISES:
-            languages = [
-                language
-                for language, exceptions, phrases in self._crises[name]
-                if phrases.search(exceptions.sub(" ; ", folded) if exceptions else folded)
-            ]
+            exceptions = self._exceptions[name]
+            left = exceptions.sub(" ; ", folded) if exceptions else folded
+            languages = [language for language, phrases in self._crises[name] if phrases.search(left)]
             if languages:
                 return Sign(name, first if first in languages else languages[0])
         return None
@@ -92,6 +94,7 @@ def fold(text: str) -> str:
     """A text as the rules compare it: small letters, no accents, no punctuation, one form of each Arabic letter."""
     text = unicodedata.normalize("NFKD", _MARKS.sub("", text[:_LIMIT].lower()))
     text = "".join(c for c in text if not unicodedata.combining(c)).translate(_ARABIC)
+    text = text.replace("œ", "oe")
     return " ".join(re.findall(r"\w+", re.sub(r"(.)\1{2,}", r"\1\1", text)))
 
 

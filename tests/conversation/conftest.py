@@ -21,7 +21,7 @@ from bot.vault import Vault
 from nlu.languages import load_languages
 from tests.conversation.fakes import FakeChannel, FakeEngine
 
-CONTENT = Path("/tmp/spike/content")
+CONTENT = Path(__file__).resolve().parents[2] / "content"
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ FOUND = [
     ("🏠 Madrid 🏠", None, "Madrid, Spain"),
     ("Berlin Neukölln", None, "Neukölln, Germany"),
     ("Luxembourg", None, "Luxembourg"),
-    ("Granada", None, "Granada, Spain"),
+    ("Granada", "ES", "Granada, Spain"),
     ("Lebanon", "US", "Lebanon, United States"),
     ("تونس", "TN", "Tunis, Tunisia"),
 ]
