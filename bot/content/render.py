@@ -401,7 +401,7 @@ def _fit_sms(block: Block, voice: _Voice) -> tuple[list[Outbound], tuple[Button,
     tail = ""
     while True:
         tail = "\n" + _numbered(offered) if offered else ""
-        if sms.segments(sms.economical(block.text + tail)) <= sms.SEGMENTS or len(offered) <= 1:
+        if sms.segments(sms.economical(block.text + tail)) <= sms.SEGMENTS or not offered:
             break
         offered = offered[:-1]
     text = block.text

@@ -86,6 +86,8 @@ class Refusal(Exception):
         super().__init__(message)
         self.code, self.status = code, status
 
+PATIENCE = 30  # s a test waits for what must come
+
 
 class TwilioApi:
     """A Twilio account. `sent` holds the parameters of each accepted message; `requests` counts what arrived."""
@@ -105,6 +107,7 @@ class TwilioApi:
         self.sids: list[str] = []
         self.requests = 0
         self._faults: deque[Fault] = deque()
+        self._news = asyncio.Condition()
         self._closing = asyncio.Event()
 
     async def __aenter__(self) -> TwilioApi:
@@ -123,6 +126,15 @@ class TwilioApi:
         await self._session.close()
         await self._runner.cleanup()
         assert not self._faults, f"{len(self._faults)} faults were never met"
+
+    async def sent_to(self, address: str, times: int = 1) -> list[dict[str, str]]:
+        """Messages accepted for an address, once there are that many; TimeoutError after PATIENCE."""
+        def found() -> list[dict[str, str]]:
+            return [message for message in self.sent if message["To"] == address]
+
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: len(found()) >= times)
+        return found()
 
     # What goes wrong next
 
@@ -173,6 +185,8 @@ class TwilioApi:
             answer = self._answer(form) if fault.accepted or not (fault.silent or fault.dropped) else {}
         except Refusal as refusal:
             return _error(Fault(refusal.status, refusal.code), str(refusal))
+        async with self._news:
+            self._news.notify_all()
         if fault.silent:
             await self._closing.wait()
         if fault.dropped and request.transport:

@@ -1,0 +1,69 @@
+"""The checker names every fault, where it is, in words for the people who edit the files."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from bot.content.load import ContentError, Reader
+from tests.content.conftest import FOLDER
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "content")
+    return tmp_path / "content"
+
+
+def change(path, edit):
+    data = yaml.safe_load(path.read_text("utf-8"))
+    edit(data)
+    path.write_text(yaml.safe_dump(data, allow_unicode=True), "utf-8")
+
+
+def faults(folder) -> str:
+    with pytest.raises(ContentError) as error:
+        Reader(folder, ["en", "es", "fr", "ar"]).read()
+    return "\n".join(error.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "said"),
+    [
+        ("interface/es.yml", lambda d: d["words"].pop("goodbye"), "interface/es.yml: words: 'goodbye' is missing"),
+        ("interface/es.yml", lambda d: d["words"].update(goodbye="x {days}"), "the {…} must be the same"),
+        ("interface/fr.yml", lambda d: d["words"].update(godbye="x"), "'godbye' is not used"),
+        ("interface/ar.yml", lambda d: d["buttons"].update(find="x" * 21), "at most 20"),
+        ("answers/fr/hiv.yml", lambda d: d["topics"].pop("u_equals_u"), "answers/fr/hiv.yml: u_equals_u: this topic is missing"),
+        ("answers/fr/hiv.yml", lambda d: d["topics"]["u_equals_u"].update(sms=""), "sms missing or empty"),
+        ("answers/ar/facts.yml", lambda d: d["facts"]["prep"].pop("limited"), "prep: no phrase for 'limited'"),
+        ("answers/ar/facts.yml", lambda d: d["facts"]["prep"].update(limited="{weeks}"), "{weeks} cannot be filled in here"),
+        ("countries/FR.yml", lambda d: d["facts"]["pep"].update(value="maybe"), "countries/FR.yml: pep: value 'maybe' is not one of"),
+        ("countries/FR.yml", lambda d: d["facts"]["prep"].pop("source"), "prep: says where it stands?"),
+        ("countries/FR.yml", lambda d: d["lines"]["emergency"].update(number=112), "needs a number in quotes"),
+        ("topics.yml", lambda d: d["topics"]["sti"].update(next=["nowhere"]), "next 'nowhere' leads nowhere"),
+        ("topics.yml", lambda d: d["topics"]["sti"].update(facts=["rain"]), "fact 'rain' is not in facts.yml"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named(copy, file, edit, said):
+    change(copy / file, edit)
+    assert said in faults(copy)
+
+
+def test_a_broken_file_is_named_with_its_line(copy):
+    (copy / "interface" / "es.yml").write_text('words:\n  a: "x\n  b: y\n', "utf-8")
+    assert "interface/es.yml: line" in faults(copy)
+
+
+def test_all_faults_are_named_at_once(copy):
+    change(copy / "interface/es.yml", lambda d: d["words"].pop("goodbye"))
+    change(copy / "countries/FR.yml", lambda d: d["facts"]["pep"].update(value="maybe"))
+    said = faults(copy)
+    assert "interface/es.yml" in said and "countries/FR.yml" in said
+
+
+def test_a_missing_file_is_named(copy):
+    (copy / "answers" / "ar" / "hiv.yml").unlink()
+    assert "answers/ar/hiv.yml: this file is missing" in faults(copy)

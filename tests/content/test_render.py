@@ -1,0 +1,132 @@
+"""Every answer, in every language, for every country, on every channel: it fits, it is whole, it is in its language."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bot.cli.local import TRAITS
+from bot.content import sms
+from bot.messages import ChannelTraits
+from nlu.contract import Response
+
+COUNTRIES = ["GB", "FR", "ES", "CL", "DO", "DE", None]
+WHATSAPP_BUTTONS = ChannelTraits("whatsapp", 1600, button_limit=3, title_limit=20, list_limit=10)
+CHANNELS = {**TRAITS, "whatsapp-buttons": WHATSAPP_BUTTONS}
+
+
+def rendered(content, response, language, traits, country=None):
+    return content.render([response], language=language, country=country, traits=traits, draft_noted=True)
+
+
+@pytest.mark.parametrize("channel", sorted(CHANNELS))
+def test_every_answer_fits_its_channel(content, language, channel):
+    traits = CHANNELS[channel]
+    for topic in content.topics:
+        for country in COUNTRIES:
+            done = rendered(content, Response("topic", {"topic": topic}), language, traits, country)
+            for message in done.messages:
+                where = f"{topic} {country}"
+                assert 0 < len(message.text) <= traits.text_limit, where
+                assert not re.search(r"\{\w+\}", message.text), f"{where}: unfilled: {message.text}"
+                assert len(message.buttons) <= max(traits.button_limit, 0), where
+                assert all(len(b.title) <= traits.title_limit for b in message.buttons), where
+                assert all(len(b.payload.encode()) <= 64 for b in message.buttons), where
+                if traits.segments:
+                    assert sms.segments(message.text) <= sms.SEGMENTS, f"{where}: {sms.segments(message.text)} segments"
+
+
+def test_every_own_word_can_be_said(content, language):
+    samples = {
+        "ask.which_topic": {"intents": ["hiv_basics", "find_service", "no_such"]},
+        "ask.place_again": {"place": "Xyz"},
+        "ask.which_place": {"options": [{"name": "Santiago", "country": "CL", "latitude": -33.4, "longitude": -70.6}]},
+        "ask.which_shown": {"options": [{"number": 1, "name": "A"}]},
+        "language.unknown": {"language": "pt"},
+        "menu.group": {"group": "hiv"},
+    }
+    keys = set(content.words(language).words) - {
+        key for key in content.words(language).words if key.startswith(("place.", "line.", "lines.", "country.", "human."))
+    }
+    for key in keys - {"draft_note", "source", "reply_number", "ask.which_shown", "trouble.no_number"}:
+        for traits in CHANNELS.values():
+            for message in rendered(content, Response(key, samples.get(key, {})), language, traits, "FR").messages:
+                assert message.text and not re.search(r"\{\w+\}", message.text), key
+
+
+def test_one_language_never_shows_in_another(content, language):
+    if language == "en":
+        pytest.skip("English is the language the others are compared with")
+    english = content.words("en")
+    for topic in content.topics:
+        said = rendered(content, Response("topic", {"topic": topic}), language, TRAITS["web"], "GB").messages[0].text
+        assert english.topics[topic].text.split("\n")[0] not in said, topic
+
+
+def test_unknown_is_said_to_be_unknown(content, language):
+    said = rendered(content, Response("topic", {"topic": "prep_access"}), language, TRAITS["web"], "DE").messages[0].text
+    assert "DE" not in said and len(said) > len(content.words(language).topics["prep_access"].text)
+
+
+def test_choices_on_sms_are_numbered_in_the_order_they_are_remembered(content, language):
+    done = rendered(content, Response("menu"), language, TRAITS["sms"])
+    text = "\n".join(message.text for message in done.messages)
+    for number, choice in enumerate(done.choices, 1):
+        assert re.search(rf"^{number} {re.escape(sms.economical(choice.title))}$", text, re.M), choice.title
+
+
+def test_every_topic_is_reached_by_the_menu(content, language):
+    for traits in CHANNELS.values():
+        groups = [b.payload.removeprefix("group:") for b in rendered(content, Response("menu"), language, traits).choices]
+        reached = {
+            choice.payload.removeprefix("intent:")
+            for group in groups
+            if group in content.groups
+            for choice in rendered(content, Response("menu.group", {"group": group}), language, traits).choices
+        }
+        if not traits.segments:
+            assert set(content.topics) <= reached
+
+
+def test_numbers_keep_their_order_in_right_to_left_text(content):
+    said = rendered(content, Response("topic", {"topic": "crisis_suicide"}), "ar", TRAITS["web"], "FR").messages[0].text
+    assert "\u20683114\u2069" in said
+
+
+def test_a_draft_is_said_to_be_one_once(content, language):
+    answer = [Response("topic", {"topic": "sti"})]
+    first = content.render(answer, language=language, country=None, traits=TRAITS["web"], draft_noted=False)
+    note = content.words(language).words["draft_note"]
+    assert note in first.messages[-1].text and first.draft_noted
+    again = content.render(answer, language=language, country=None, traits=TRAITS["web"], draft_noted=True)
+    assert note not in again.messages[-1].text
+
+
+def test_an_expired_text_is_withheld_and_an_urgent_one_never(content, language):
+    from dataclasses import replace
+    from datetime import date
+
+    kept = dict(content.topics)
+    old = date(2020, 1, 1)
+    try:
+        content.topics.update({name: replace(kept[name], review_by=old) for name in ("sti", "crisis_suicide")})
+        withheld = rendered(content, Response("topic", {"topic": "sti"}), language, TRAITS["web"]).messages[0].text
+        urgent = rendered(content, Response("topic", {"topic": "crisis_suicide"}), language, TRAITS["web"]).messages[0].text
+    finally:
+        content.topics.update(kept)
+    assert withheld == content.words(language).words["withheld"]
+    assert content.words(language).topics["crisis_suicide"].text in urgent
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("م" * 70, 1), ("م" * 71, 2), ("😀" * 35, 1), ("😀" * 36, 2)],
+)
+def test_segments_are_counted_as_they_are_paid(text, count):
+    assert sms.segments(text) == count
+
+
+def test_a_non_latin_text_is_never_made_cheaper_by_question_marks():
+    assert sms.economical("مرحبا “صديقي”") == "مرحبا “صديقي”"
+    assert sms.economical("“cœur” – déjà") == '"coeur" - déjà'
