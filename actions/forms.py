@@ -14,7 +14,15 @@ from bot.directory import places
 _SURE = 0.7
 """From this confidence a message that also happens to be a place's name ('Nice', 'Reading') is taken by its intent."""
 
-_STAYING = {"nlu_fallback", "find_service", "choose", "more_results", "service_details", "out_of_scope", "change_language"}
+_STAYING = {
+    "nlu_fallback",
+    "find_service",
+    "choose",
+    "more_results",
+    "service_details",
+    "out_of_scope",
+    "change_language",
+}
 """Intents a bare name of a town, a country or a service is likely to be mistaken for."""
 
 

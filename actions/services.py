@@ -43,6 +43,9 @@ class MoreResults:
         last = told.slots.get("search")
         if not last:
             return Result().say("place")
+        if _numbered(told.text, last["shown"]):
+            # 'more about 2' is not 'more places'.
+            return await ServiceDetails(self._database).run(told)
         return await _show(self._database, Result(), last["service"], last["place"], last["offset"] + _SHOWN)
 
 
@@ -91,11 +94,13 @@ async def _show(database: Database, result: Result, service: str, place: dict[st
 
 
 def _chosen(text: str, shown: list[dict[str, Any]]) -> dict[str, Any] | None:
-    numbers = [int("".join(str(unicodedata.digit(d)) for d in n)) for n in re.findall(r"\d+", text)]
-    for item in shown:
-        if item["number"] in numbers or item["name"].casefold() in text.casefold():
-            return item
-    return shown[0] if len(shown) == 1 else None
+    by_name = next((item for item in shown if item["name"].casefold() in text.casefold()), None)
+    return _numbered(text, shown) or by_name or (shown[0] if len(shown) == 1 else None)
+
+
+def _numbered(text: str, shown: list[dict[str, Any]]) -> dict[str, Any] | None:
+    numbers = [int("".join(str(unicodedata.digit(digit)) for digit in run)) for run in re.findall(r"\d{1,3}", text)]
+    return next((item for item in shown if item["number"] in numbers), None)
 
 
 def _as_args(found: Any) -> dict[str, Any]:
@@ -104,5 +109,3 @@ def _as_args(found: Any) -> dict[str, Any]:
         key: value.isoformat() if hasattr(value, "isoformat") else list(value) if isinstance(value, tuple) else value
         for key, value in asdict(found).items()
     }
-
-

@@ -62,7 +62,17 @@ def training_times(at: Callable[[str], None]) -> dict[str, dict[str, Any]]:
         tree = Path(scratch)
         for folder in ("nlu", "stories"):
             shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-        command = [ENGINE_PYTHON, "-W", "ignore", "-m", "nlu.train", "--force", "--json", "--models", str(tree / "made")]
+        command = [
+            ENGINE_PYTHON,
+            "-W",
+            "ignore",
+            "-m",
+            "nlu.train",
+            "--force",
+            "--json",
+            "--models",
+            str(tree / "made"),
+        ]
         found = {}
         for kind in ("cold", "kept"):
             used, said = run_timed(f"Farol, {kind}", command, tree, at)

@@ -1,6 +1,6 @@
 """Measure Farol's engine and stock Rasa 3.6.21 side by side; write benchmarks/results.md and results.json.
 
-    .venv/bin/python -m benchmarks.run [--quick]
+.venv/bin/python -m benchmarks.run [--quick]
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any, Callable, Iterator
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE_PYTHON = str(ROOT / ".venv-engine" / "bin" / "python")
 
-_START_LIMIT = 300
+_START_LIMIT = 900
 """Seconds a server may take to answer for the first time."""
 _CALL_LIMIT = 120
 _SECRETS = ("FAROL_MASTER_KEY", "TWILIO_AUTH_TOKEN", "TELEGRAM_BOT_TOKEN", "FAROL_DATABASE_URL")

@@ -71,9 +71,7 @@ def project(data: Path = DATA) -> dict[str, str]:
         "entities": domain["entities"],
         "responses": {f"utter_{intent}": [{"text": f"The answer about {intent}."}] for intent in answered},
     }
-    rules = [
-        {"rule": intent, "steps": [{"intent": intent}, {"action": f"utter_{intent}"}]} for intent in answered
-    ]
+    rules = [{"rule": intent, "steps": [{"intent": intent}, {"action": f"utter_{intent}"}]} for intent in answered]
     return {
         "config.yml": CONFIG,
         "credentials.yml": CREDENTIALS,
@@ -104,12 +102,13 @@ def train(rasa_version: str, at: Callable[[str], None]) -> Model:
     with tempfile.TemporaryDirectory(prefix="stock-bench-") as scratch:
         folder = Path(scratch)
         write_project(folder)
+        # Taken now: somebody may edit the sentences while this trains.
+        target = KEPT / _fingerprint(rasa_version, folder / "data" / "nlu")
         command = [*_RASA, "train", "--fixed-model-name", "stock"]
         used, said = run_timed(NAME, command, folder, at)
         made = folder / "models" / "stock.tar.gz"
         if not made.is_file():
             raise ServerFailed(f"rasa train made no model:\n{said[-2000:]}")
-        target = KEPT / _fingerprint(rasa_version)
         target.mkdir(parents=True, exist_ok=True)
         shutil.move(made, target / "stock.tar.gz")
         for name in ("config.yml", "domain.yml"):  # with the pipeline Rasa chose, for whoever wants to look
@@ -163,11 +162,11 @@ def _conditions() -> str:
     return ", ".join([*([f"nice {priority}"] if priority > 0 else []), *found])
 
 
-def _fingerprint(rasa_version: str) -> str:
+def _fingerprint(rasa_version: str, data: Path = DATA) -> str:
     digest = hashlib.sha256(rasa_version.encode())
-    for path in sorted(DATA.glob("*.yml")):
+    for path in sorted(data.glob("*.yml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    digest.update(json.dumps(project(), sort_keys=True).encode())
+    digest.update(json.dumps(project(data), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

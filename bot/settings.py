@@ -35,12 +35,18 @@ class Settings(BaseSettings):
     )
 
     # --- The engine ---
-    engine_url: str | None = Field(None, description="Address of a running engine. Default: one is started and watched.")
+    engine_url: str | None = Field(
+        None, description="Address of a running engine. Default: one is started and watched."
+    )
     engine_python: Path = Field(
         ROOT / ".venv-engine" / "bin" / "python", description="Python 3.10 of the engine, when it is started from here."
     )
-    engine_timeout: float = Field(6.0, gt=0, le=9, description="Seconds to wait for a turn; then the safe reply goes out.")
-    actions_host: str = Field("127.0.0.1", description="Address the engine's questions are answered on; keep it private.")
+    engine_timeout: float = Field(
+        6.0, gt=0, le=9, description="Seconds to wait for a turn; then the safe reply goes out."
+    )
+    actions_host: str = Field(
+        "127.0.0.1", description="Address the engine's questions are answered on; keep it private."
+    )
     actions_port: int = Field(0, ge=0, le=65535, description="Port of the same; 0 takes any free one.")
 
     # --- What is kept, and for how long ---
@@ -56,7 +62,9 @@ class Settings(BaseSettings):
     default_country: str | None = Field(None, description="ISO 3166 code assumed for emergency numbers when unknown.")
 
     # --- Twilio: SMS and WhatsApp ---
-    twilio_account_sid: str | None = Field(None, validation_alias="TWILIO_ACCOUNT_SID", description="Account SID (AC...).")
+    twilio_account_sid: str | None = Field(
+        None, validation_alias="TWILIO_ACCOUNT_SID", description="Account SID (AC...)."
+    )
     twilio_auth_token: SecretStr | None = Field(
         None, validation_alias="TWILIO_AUTH_TOKEN", description="Auth token; also checks that webhooks are Twilio's."
     )

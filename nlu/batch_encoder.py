@@ -22,8 +22,7 @@ import numpy as np
 
 from nlu.encoder import CHARACTERS_LIMIT, DIMENSIONS
 
-_HEADS = 12
-_HEAD = DIMENSIONS // _HEADS
+_HEADS, _HEAD = 12, DIMENSIONS // 12  # how many, and the width of each
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 """32 weights: weight j is the low half of byte j, weight j + 16 the high half, each less 8 and times the scale."""
 _EXPECTED = (b"E5S1", 1, DIMENSIONS, 12, _HEADS, 1536, 250_037, 512, 2, float(np.float32(1e-12)), 32)

@@ -1,6 +1,6 @@
 """The engine's door: POST /turn, POST /parse, GET /health, on loopback or a private network only.
 
-    python -m nlu.service --port 5005 --actions http://127.0.0.1:5055/actions
+python -m nlu.service --port 5005 --actions http://127.0.0.1:5055/actions
 """
 
 from __future__ import annotations

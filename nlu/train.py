@@ -115,7 +115,9 @@ class _Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=100 * self._total, bar_format="Training {l_bar}{bar}| {elapsed} {postfix}", disable=False)
+            self._bar = tqdm(
+                total=100 * self._total, bar_format="Training {l_bar}{bar}| {elapsed} {postfix}", disable=False
+            )
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -149,9 +151,7 @@ def _spawn(what: str, models: Path, progress: _Progress, threads: int | None = 1
         # Two models are trained at once; more threads than cores only get in each other's way.
         environment |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
-        )
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
         for line in process.stdout:
             if line.startswith("@progress "):
                 _, stage, share = line.split()

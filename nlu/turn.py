@@ -131,4 +131,3 @@ def _with_topics(response: Response, parsed: dict[str, Any]) -> Response:
         return response
     likely = [item["name"] for item in parsed["intent_ranking"] if item["name"] not in _NOT_OFFERED]
     return Response(response.key, {**response.args, "intents": likely[:_TOPICS_OFFERED]}, response.effect)
-

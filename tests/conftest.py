@@ -13,7 +13,9 @@ SHIPPED = list(yaml.safe_load((ROOT / "nlu" / "languages.yml").read_text("utf-8"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--language", action="append", choices=SHIPPED, help="run the tests of this language only")
-    parser.addoption("--update-golden", action="store_true", help="write the golden conversations anew; then read the diff")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden conversations anew; then read the diff"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

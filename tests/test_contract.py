@@ -6,8 +6,12 @@ import pytest
 
 from nlu.contract import Command, ContractError, Hints, Response, TurnReply, TurnRequest
 
-REQUEST = TurnRequest("abc", "hola", [{"event": "slot", "name": "x"}], Hints("es", "fr"), Command("greet", {"place": "Lyon"}))
-REPLY = TurnReply("es", 0.9, "pt", {"text": "oi"}, "answer", [], [Response("topic", {"topic": "sti"}, "hand_off")], "ES", "es")
+REQUEST = TurnRequest(
+    "abc", "hola", [{"event": "slot", "name": "x"}], Hints("es", "fr"), Command("greet", {"place": "Lyon"})
+)
+REPLY = TurnReply(
+    "es", 0.9, "pt", {"text": "oi"}, "answer", [], [Response("topic", {"topic": "sti"}, "hand_off")], "ES", "es"
+)
 
 
 def test_a_request_survives_json():

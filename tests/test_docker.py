@@ -208,7 +208,9 @@ def test_no_image_carries_a_secret(service):
 
 
 def test_only_named_files_can_enter_an_image():
-    lines = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    lines = [
+        line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
+    ]
     assert lines[0] == "*"
     let_in = {line[1:] for line in lines if line.startswith("!")}
     assert not {".", "*", ".env", "var", "models", ".git"} & let_in

@@ -34,7 +34,9 @@ def main() -> int:
     chosen = options.parse_args()
     try:
         if sys.version_info < (3, 11):
-            raise Missing(f"python3 is {sys.version.split()[0]}; Farol needs 3.11 or newer (make PYTHON=/path/to/python3.11)")
+            raise Missing(
+                f"python3 is {sys.version.split()[0]}; Farol needs 3.11 or newer (make PYTHON=/path/to/python3.11)"
+            )
         if not shutil.which("git") and not (ROOT / "uv.lock").is_file():
             raise Missing("uv.lock is missing; take a whole copy of the repository")
         for folder, (group, version) in ENVIRONMENTS.items():
@@ -90,7 +92,10 @@ def find_python(version: tuple[int, int]) -> str:
     """A working interpreter of this version: on PATH, under pyenv (whose shims hide it), from uv, or installed by uv."""
     name = f"python{version[0]}.{version[1]}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [shutil.which(name), *sorted(map(str, pyenv.glob(f"{version[0]}.{version[1]}.*/bin/python")), reverse=True)]
+    candidates = [
+        shutil.which(name),
+        *sorted(map(str, pyenv.glob(f"{version[0]}.{version[1]}.*/bin/python")), reverse=True),
+    ]
     for candidate in filter(None, candidates):
         # A pyenv shim is there even for a version it does not run.
         if works(candidate, version):

@@ -201,9 +201,7 @@ class TelegramChannel:
         if not self._secret:
             raise ValueError("a webhook needs a secret")
         await self._call(
-            self._bot.set_webhook(
-                url, secret_token=self._secret, allowed_updates=UPDATES, drop_pending_updates=False
-            )
+            self._bot.set_webhook(url, secret_token=self._secret, allowed_updates=UPDATES, drop_pending_updates=False)
         )
 
     async def send(self, address: str, message: Outbound) -> str:

@@ -21,9 +21,7 @@ from bot.settings import Settings
 def serve(host: str | None, port: int | None) -> None:
     """Answer on every channel whose credentials are set, and on the web page."""
     settings = read_settings()
-    settings = settings.model_copy(
-        update={k: v for k, v in {"host": host, "port": port}.items() if v is not None}
-    )
+    settings = settings.model_copy(update={k: v for k, v in {"host": host, "port": port}.items() if v is not None})
     quiet_logs(logging.INFO)
     run(_serve(settings))
 

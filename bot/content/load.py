@@ -102,7 +102,9 @@ class Reader:
                     self._fault("topics.yml", f"{topic.name}: line '{line}' is not one of {', '.join(LINES)}")
             for step in topic.next:
                 kind, _, service = step.partition(":")
-                if not (step in topics or step in ("talk_to_human", "show_menu") or kind == "find" and service in SERVICES):
+                if not (
+                    step in topics or step in ("talk_to_human", "show_menu") or kind == "find" and service in SERVICES
+                ):
                     self._fault("topics.yml", f"{topic.name}: next '{step}' leads nowhere")
             if topic.review_by is not None and not isinstance(topic.review_by, date):
                 self._fault("topics.yml", f"{topic.name}: review_by must be a day, like 2027-11-22")
@@ -132,7 +134,11 @@ class Reader:
         data = self._yaml(file)
         found = {}
         for name, about in (data.get("topics") or {}).items():
-            missing = [part for part in ("title", "text", "sms") if not isinstance(about.get(part), str) or not about[part].strip()]
+            missing = [
+                part
+                for part in ("title", "text", "sms")
+                if not isinstance(about.get(part), str) or not about[part].strip()
+            ]
             if missing:
                 self._fault(file, f"{name}: {' and '.join(missing)} missing or empty")
                 continue
@@ -183,7 +189,9 @@ class Reader:
                     self._fault(file, f"{section}: '{key}' is not used; a typing mistake?")
                 for key in sorted(ours.keys() & theirs.keys()):
                     if set(_PLACEHOLDER.findall(ours[key])) != set(_PLACEHOLDER.findall(theirs[key])):
-                        self._fault(file, f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml")
+                        self._fault(
+                            file, f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml"
+                        )
 
     def _country(self, name: str, schema: dict) -> Country:
         file = f"countries/{name}"

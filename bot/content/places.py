@@ -51,7 +51,9 @@ class PlaceWords:
     def details(self, place: dict | None = None) -> list[dict]:
         """Everything known of one place, with its point on the map where the channel shows one."""
         if place is None:
-            return [{"text": self._say.word("place.which"), "buttons": (self._say.button("find", "intent:find_service"),)}]
+            return [
+                {"text": self._say.word("place.which"), "buttons": (self._say.button("find", "intent:find_service"),)}
+            ]
         say = self._say.word
         lines = [self._name(place), *self._contact(place)]
         lines.append(self._hours(place))
@@ -66,7 +68,10 @@ class PlaceWords:
             url = f"https://www.openstreetmap.org/#map=17/{point}"
             lines.append(say("place.directions", url=url))
         pin = Location(place["latitude"], place["longitude"], place["name"]) if exact else None
-        buttons = (self._say.button("more_results", "intent:more_results"), self._say.button("show_menu", "intent:show_menu"))
+        buttons = (
+            self._say.button("more_results", "intent:more_results"),
+            self._say.button("show_menu", "intent:show_menu"),
+        )
         return [{"text": "\n".join(lines), "buttons": buttons, "location": pin}]
 
     def _long(self, place: dict, number: int) -> str:
@@ -127,8 +132,8 @@ class PlaceWords:
 
     def _distance(self, kilometres: float) -> str:
         if kilometres < 1:
-            return format_unit(max(50, round(kilometres * 20) * 50), "length-meter", "short", locale=self._words.language)
+            return format_unit(
+                max(50, round(kilometres * 20) * 50), "length-meter", "short", locale=self._words.language
+            )
         digits = round(kilometres, 1) if kilometres < 10 else round(kilometres)
         return format_unit(digits, "length-kilometer", "short", locale=self._words.language)
-
-

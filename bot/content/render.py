@@ -87,7 +87,9 @@ class Content:
     def urgent(self, responses: list[Response]) -> bool:
         """Whether one of these is an answer that nothing may stand before."""
         return any(
-            response.key == "topic" and response.args.get("topic") in self.topics and self.topics[response.args["topic"]].urgent
+            response.key == "topic"
+            and response.args.get("topic") in self.topics
+            and self.topics[response.args["topic"]].urgent
             for response in responses
         )
 
@@ -200,7 +202,11 @@ class _Voice:
 
     def _menu_buttons(self) -> tuple[Button, ...]:
         groups = tuple(Button(self._words.groups[group], f"group:{group}") for group in self._content.groups)
-        return (*groups, self.button("find", "intent:find_service"), self.button("talk_to_human", "intent:talk_to_human"))
+        return (
+            *groups,
+            self.button("find", "intent:find_service"),
+            self.button("talk_to_human", "intent:talk_to_human"),
+        )
 
     def _privacy(self) -> Block:
         return Block(self.word("privacy", days=self._promises.transcript_days))
@@ -225,7 +231,8 @@ class _Voice:
         buttons = tuple(button for button in map(self._intent_button, intents or []) if button)
         if not buttons:
             return self._ask_again()
-        return Block(self.word("ask.which_topic"), (*buttons, *self._rescue()))
+        rescue = (button for button in self._rescue() if button not in buttons)
+        return Block(self.word("ask.which_topic"), (*buttons, *rescue))
 
     def _ask_again(self) -> Block:
         return Block(self.word("ask.again"), self._rescue())
@@ -240,10 +247,12 @@ class _Voice:
         return self.button(known[intent], f"intent:{intent}") if intent in known else None
 
     def _ask_country(self, again: bool = False) -> Block:
-        named = [Button(country_name(c, self._words.language), f"country:{c}") for c in self._content.countries]
-        named.sort(key=lambda button: button.title)
-        buttons = (*named, self.button("no_country", "country:none"))
+        buttons = (*self._countries("country:{}"), self.button("no_country", "country:none"))
         return Block(self.word("ask.country_again" if again else "ask.country"), buttons)
+
+    def _countries(self, payload: str) -> tuple[Button, ...]:
+        named = [Button(country_name(c, self._words.language), payload.format(c)) for c in self._content.countries]
+        return tuple(sorted(named, key=lambda button: button.title))
 
     def _ask_country_again(self) -> Block:
         return self._ask_country(again=True)
@@ -304,7 +313,13 @@ class _Voice:
         answer = text.sms if self.traits.segments else text.text
         buttons = tuple(button for button in map(self._next, about.next) if button)
         draft = text.draft or bool(about.facts and self._country and self._country.draft)
-        return Block(answer, buttons, draft=draft, extras=self._country_part(about))
+        extras = self._country_part(about)
+        if about.lines and self._code is None and about.urgent:
+            # Help first, then the question whose answer brings the numbers to call.
+            if not about.facts:
+                extras = (*extras, self.word("country.not_given"))
+            buttons = (*buttons, *self._countries(f"in:{{}}:{topic}"))
+        return Block(answer, buttons, draft=draft, extras=extras)
 
     def _country_part(self, topic: Topic) -> tuple[str, ...]:
         parts = []
@@ -341,7 +356,11 @@ class _Voice:
 
     def _next(self, step: str) -> Button | None:
         if step.startswith("find:"):
-            return Button(self._words.services[step[5:]], step)
+            title = self._words.services[step[5:]]
+            # The pin tells 'PrEP, where' from 'PrEP, what'; on SMS it would double the price of the message.
+            marked = f"\U0001f4cd {title}"
+            short = len(marked) > self.traits.title_limit or self.traits.segments
+            return Button(title if short else marked, step)
         if step in ("talk_to_human", "show_menu"):
             return self.button(step, f"intent:{step}")
         return self._intent_button(step)
@@ -351,16 +370,18 @@ class _Voice:
     def _human(self) -> Block:
         if self._promises.operators_on_duty:
             return Block(self.word("human.queued"))
-        extras = []
+        reach = []
         if self._promises.human_contact:
-            extras.append(self.word("human.contact", contact=self._promises.human_contact))
+            reach.append(self.word("human.contact", contact=self._promises.human_contact))
         lines = self._lines(("emergency", "suicide", "violence", "hiv"))
         if lines:
-            extras.append(lines)
-        if not extras:
-            # Nothing is invented: without a contact and a country, services nearby are the way to a person.
-            extras.append(self.word("country.not_given"))
+            reach.append(lines)
         buttons = (self.button("find", "intent:find_service"), self.button("show_menu", "intent:show_menu"))
+        extras = [self.word("human.reach") + "\n" + "\n".join(reach)] if reach else []
+        if not lines and self._code is None:
+            # Nothing is invented: the numbers to call are those of the country.
+            extras.append(self.word("country.not_given"))
+            buttons = (*self._countries("in:{}:human"), *buttons)
         return Block(self.word("human.nobody"), buttons, extras=tuple(extras))
 
     # --- places ----------------------------------------------------------------------------------------------
@@ -430,4 +451,3 @@ def _split(text: str, limit: int) -> list[str]:
         parts.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*parts, text]
-

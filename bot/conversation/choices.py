@@ -24,6 +24,8 @@ def command(payload: str) -> tuple[Command, str] | None:
         return Command("find_service", {"service": value}), ""
     if kind == "country" and (re.fullmatch("[A-Z]{2}", value) or value == "none"):
         return Command("choose", {"country": value}), ""
+    if kind == "in" and re.fullmatch(r"[A-Z]{2}:[a-z_]{1,40}", value):
+        return Command("choose", {"country": value[:2]}), ""
     if kind == "lang" and re.fullmatch("[a-z]{2,3}", value):
         return Command("change_language", {"language": value}), ""
     if kind == "place" and re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{1,5},-?[0-9]{1,3}\.[0-9]{1,5}", value):
@@ -31,6 +33,12 @@ def command(payload: str) -> tuple[Command, str] | None:
     if kind == "details" and re.fullmatch("[0-9]{1,2}", value):
         return Command("service_details"), value
     return None
+
+
+def said_in_country(payload: str) -> str | None:
+    """What a button `in:<CC>:<what>` asks to hear again, now that the country is known: a topic, or 'human'."""
+    kind, _, value = payload.partition(":")
+    return value[3:] if kind == "in" and command(payload) else None
 
 
 def menu_group(payload: str) -> str | None:

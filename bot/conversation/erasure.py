@@ -35,7 +35,9 @@ async def say_farewell(session: AsyncSession, vault: Vault, channel: str, addres
     for text in texts:
         row_id = new_id()
         body = vault.seal(wrapped, text, f"{person_id}/outbox/{row_id}")
-        session.add(OutboxMessage(id=row_id, conversation_id=conversation_id, channel=channel, sealed=body, error_code=FAREWELL))
+        session.add(
+            OutboxMessage(id=row_id, conversation_id=conversation_id, channel=channel, sealed=body, error_code=FAREWELL)
+        )
 
 
 async def forget_after_farewell(session: AsyncSession, person_id: str) -> None:

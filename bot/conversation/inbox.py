@@ -126,17 +126,21 @@ class Inbox:
         return conversation_id, person_id, wrapped
 
     def _body(self, message: Inbound) -> str:
-        return json.dumps(
-            {
-                "text": message.text[: self._text_limit],
-                "cut": len(message.text) > self._text_limit,
-                "payload": message.payload,
-                "location": asdict(message.location) if message.location else None,
-                "media": message.media,
-                "language_hint": message.language_hint,
-            },
-            ensure_ascii=False,
-        ).encode("utf-8", "replace").decode("utf-8")
+        return (
+            json.dumps(
+                {
+                    "text": message.text[: self._text_limit],
+                    "cut": len(message.text) > self._text_limit,
+                    "payload": message.payload,
+                    "location": asdict(message.location) if message.location else None,
+                    "media": message.media,
+                    "language_hint": message.language_hint,
+                },
+                ensure_ascii=False,
+            )
+            .encode("utf-8", "replace")
+            .decode("utf-8")
+        )
 
 
 def read_location(body: dict) -> Location | None:

@@ -172,7 +172,9 @@ class Sender:
         async with self._database.begin() as session:
             await session.execute(update(OutboxMessage).where(OutboxMessage.id == row.id).values(**values))
             if error.consequence is Consequence.STOP_WRITING:
-                await session.execute(update(Recipient).where(Recipient.id == letter.recipient_id).values(stopped_at=now()))
+                await session.execute(
+                    update(Recipient).where(Recipient.id == letter.recipient_id).values(stopped_at=now())
+                )
                 await session.execute(
                     update(OutboxMessage)
                     .where(OutboxMessage.conversation_id == row.conversation_id, OutboxMessage.status == "queued")

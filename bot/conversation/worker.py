@@ -256,10 +256,17 @@ class Workers:
         group = choices.menu_group(payload or "")
         if group in self._content.groups:
             return Answer([Response("menu.group", {"group": group})], state, language)
-        request = self._request(held, body, payload, word is not None and word.name == "erase")
-        return await self._ask(held, request, body, language)
+        if word and not state.language:
+            language = word.language
+        request = self._request(held, body, payload, word is not None and word.name == "erase", language)
+        answer = await self._ask(held, request, body, language)
+        again = choices.said_in_country(payload or "")
+        if again and answer.parse:
+            said = Response("human") if again == "human" else Response("topic", {"topic": again})
+            answer = replace(answer, responses=[said])
+        return answer
 
-    def _request(self, held: Held, body: dict, payload: str | None, erase: bool) -> TurnRequest:
+    def _request(self, held: Held, body: dict, payload: str | None, erase: bool, language: str) -> TurnRequest:
         state, text, command = held.state, body["text"], None
         location = read_location(body)
         if payload:
@@ -269,9 +276,8 @@ class Workers:
             command, text = choices.pin(location)
         elif erase:
             command = Command("delete_my_data")
-        hint = body.get("language_hint")
-        earlier = state.language or (self._content.language_for(hint) if hint else None)
-        hints = Hints(chosen=state.chosen, earlier=earlier)
+        known = state.language or body.get("language_hint") or command
+        hints = Hints(chosen=state.chosen, earlier=language if known else None)
         return TurnRequest(held.conversation_id, text, state.events, hints, command, held.channel)
 
     async def _ask(self, held: Held, request: TurnRequest, body: dict, language: str) -> Answer:
@@ -304,7 +310,11 @@ class Workers:
         said = list(reply.responses) or [Response("trouble")]
         if body.get("cut"):
             said.append(Response("too_long"))
-        if reply.detected != reply.language and not state.chosen and reply.parse.get("intent", {}).get("name") != "change_language":
+        if (
+            reply.detected != reply.language
+            and not state.chosen
+            and reply.parse.get("intent", {}).get("name") != "change_language"
+        ):
             said.append(Response("language.closest"))
         if not state.greeted:
             # A bare hello is answered by the greeting alone; a question gets the greeting and its answer.
@@ -332,9 +342,7 @@ class Workers:
                 return None
             for outbound in rendering.messages:
                 self._queue(session, held, to_text(outbound, answer.language))
-            await session.execute(
-                update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now())
-            )
+            await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
             )

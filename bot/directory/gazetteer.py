@@ -86,8 +86,7 @@ async def build(
     tell("reading towns", 0.0)
     places, names = await asyncio.to_thread(_read, minimum)
     async with database.begin() as session:
-        for table in (PlaceName, Place, Gazetteer):
-            await session.execute(delete(table))
+        await _empty(session)
         await _fill(session, Place.__table__, places, "writing towns", tell)
         await _fill(session, PlaceName.__table__, names, "writing names", tell)
         session.add(Gazetteer(edition=edition, built_at=now(), places=len(places), names=len(names)))
@@ -98,6 +97,15 @@ async def build(
 async def is_built(session: AsyncSession) -> bool:
     """Whether any edition is loaded."""
     return (await session.scalars(select(Gazetteer.edition).limit(1))).first() is not None
+
+
+async def _empty(session: AsyncSession) -> None:
+    if (await session.connection()).dialect.name == "postgresql":
+        # DELETE would look for the names of each place in turn, and they have no index by place.
+        await session.execute(text("TRUNCATE place_name, place, gazetteer"))
+    else:
+        for table in (PlaceName, Place, Gazetteer):
+            await session.execute(delete(table))
 
 
 async def _fill(session: AsyncSession, table: Table, rows: list[tuple], step: str, tell: Progress) -> None:
@@ -189,7 +197,10 @@ def _countries() -> Iterator[tuple[tuple, list[str]]]:
                     spellings[code].add(name)
     for code, country in countries.items():
         # A country is never a point to search around: it has none.
-        yield (f"country:{code}", "country", country["name"], code, 0.0, 0.0, country["population"]), sorted(spellings[code])
+        yield (
+            (f"country:{code}", "country", country["name"], code, 0.0, 0.0, country["population"]),
+            sorted(spellings[code]),
+        )
 
 
 def _sample() -> tuple[tuple, list[str]]:

@@ -225,11 +225,16 @@ class _Reading:
     def _check_together(self, row: Row, pretend: bool) -> None:
         if sample := self._cells["sample"]:
             if sample in ("yes", "no") and pretend != row.name.startswith("SAMPLE "):
-                self._fault("sample", "an invented place has 'yes' here and a name that begins with 'SAMPLE '; a real one neither")
+                self._fault(
+                    "sample",
+                    "an invented place has 'yes' here and a name that begins with 'SAMPLE '; a real one neither",
+                )
         else:
             self._fault("sample", "is empty; write 'no' for a real place")
         if row.state == "reviewed" and not row.last_verified:
-            self._fault("last_verified", "is empty; a reviewed place has the day somebody checked it, such as 2026-05-31")
+            self._fault(
+                "last_verified", "is empty; a reviewed place has the day somebody checked it, such as 2026-05-31"
+            )
         if row.latitude == 0 and row.longitude == 0 and not pretend:
             self._fault("latitude", "0, 0 lies in the sea; look the place up on a map")
 
@@ -302,7 +307,10 @@ class _Reading:
         try:
             number = phonenumbers.parse(text, None)
         except phonenumbers.NumberParseException:
-            self._fault("phone", f"'{text}' cannot be dialled from abroad; begin with + and the country, such as +351 213 000 000")
+            self._fault(
+                "phone",
+                f"'{text}' cannot be dialled from abroad; begin with + and the country, such as +351 213 000 000",
+            )
             return ""
         # Numbers kept for fiction are not always valid ones.
         if not (phonenumbers.is_possible_number(number) if pretend else phonenumbers.is_valid_number(number)):
@@ -329,7 +337,9 @@ class _Reading:
     def _hours(self) -> str:
         text = self._cells["hours"]
         if text and not opening_hours.is_readable(text):
-            self._fault("hours", f"'{text}' cannot be read; write it like 'Mo-Fr 09:00-17:00; Sa 10:00-12:00; PH off' or '24/7'")
+            self._fault(
+                "hours", f"'{text}' cannot be read; write it like 'Mo-Fr 09:00-17:00; Sa 10:00-12:00; PH off' or '24/7'"
+            )
         return text
 
     def _date(self, column: str, *, needed: bool = False) -> date | None:
@@ -350,7 +360,14 @@ class _Reading:
 
 
 def _countries() -> set[str]:
-    return {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()} - {"EU", "EZ", "UN", "ZZ", "XA", "XB"}
+    return {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()} - {
+        "EU",
+        "EZ",
+        "UN",
+        "ZZ",
+        "XA",
+        "XB",
+    }
 
 
 def _languages() -> set[str]:
@@ -408,7 +425,9 @@ async def _remove(session: AsyncSession, ids: list[str]) -> None:
     for some in _chunks(ids):
         services = [stable_id("service", id_) for id_ in some]
         locations = [stable_id("location", id_) for id_ in some]
-        await session.execute(delete(Attribute).where(or_(Attribute.link_id.in_(services), Attribute.link_id.in_(locations))))
+        await session.execute(
+            delete(Attribute).where(or_(Attribute.link_id.in_(services), Attribute.link_id.in_(locations)))
+        )
         # Deleting these two takes the rest with it (ON DELETE CASCADE).
         await session.execute(delete(Service).where(Service.id.in_(services)))
         await session.execute(delete(Location).where(Location.id.in_(locations)))
@@ -423,7 +442,8 @@ async def _insert(session: AsyncSession, rows: list[tuple[Row, str]]) -> None:
         {"id": id_, "name": name, "description": ""} for id_, name in organizations.items() if id_ not in there
     ])  # fmt: skip
     tables: dict[type, list[dict]] = {
-        table: [] for table in (Service, Location, ServiceAtLocation, Address, Phone, Schedule, Language, Attribute, Listing)
+        table: []
+        for table in (Service, Location, ServiceAtLocation, Address, Phone, Schedule, Language, Attribute, Listing)
     }
     for row, file in rows:
         for table, values in _records(row, file):

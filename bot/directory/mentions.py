@@ -54,13 +54,11 @@ async def mentioned(session: AsyncSession, text: str, country: str | None = None
     """Every town mentioned, best first: for each the places that bear the name. "New York" does not mention York."""
     spans = list(_spans(_words(text)))
     hits = await look_up(session, (span.name for span in spans))
-    found = [
-        (span, some)
-        for span in spans
-        if (some := span.towns(hits.get(span.name, []), country))
-    ]
+    found = [(span, some) for span in spans if (some := span.towns(hits.get(span.name, []), country))]
     outer = [(span, some) for span, some in found if not any(other.holds(span) for other, _ in found)]
-    outer.sort(key=lambda one: (any(hit.place.country == country for hit in one[1]), one[0].worth, _most(one[1])), reverse=True)
+    outer.sort(
+        key=lambda one: (any(hit.place.country == country for hit in one[1]), one[0].worth, _most(one[1])), reverse=True
+    )
     return [some for _, some in outer]
 
 

@@ -250,7 +250,9 @@ class PlaceName(Base):
     __tablename__ = "place_name"
     __table_args__ = {"sqlite_with_rowid": False}
     # Bytewise on PostgreSQL too, so that "names that begin with" is a range of this index.
-    name: Mapped[str] = mapped_column(String(80).with_variant(String(80, collation="C"), "postgresql"), primary_key=True)
+    name: Mapped[str] = mapped_column(
+        String(80).with_variant(String(80, collation="C"), "postgresql"), primary_key=True
+    )
     place_id: Mapped[str] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"), primary_key=True)
     main: Mapped[bool] = mapped_column(Boolean)
 

@@ -14,7 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory.gazetteer import build, is_built
 from bot.directory.mentions import find_in, mentioned
-from bot.directory.names import LONGEST_NAME, NOWHERE, TOWN, Hit, Place, country_name, look_up, names_from, nearest, towns_meant
+from bot.directory.names import (
+    LONGEST_NAME,
+    NOWHERE,
+    TOWN,
+    Hit,
+    Place,
+    country_name,
+    look_up,
+    names_from,
+    nearest,
+    towns_meant,
+)
 from bot.directory.spelling import fold, one_slip, two_slips_at_most, without_affix, without_before, without_ending
 
 __all__ = ["Place", "Resolution", "build", "country_name", "find_in", "fold", "is_built", "resolve"]

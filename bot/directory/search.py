@@ -127,7 +127,9 @@ async def search(
         nearest = await _nearest_km(session, kind, latitude, longitude)
         return SearchResult((), 0, radius, len(radius_km) > 1, nearest)
     page = near[offset : offset + limit]
-    found = await _read(session, {one.id: (offset + i, one.distance_km) for i, one in enumerate(page, 1)}, now or present())
+    found = await _read(
+        session, {one.id: (offset + i, one.distance_km) for i, one in enumerate(page, 1)}, now or present()
+    )
     return SearchResult(found, len(near), radius, radius != radius_km[0])
 
 
@@ -151,7 +153,9 @@ def _active(kind: str | None) -> Select:
     if kind is None:
         return chosen
     return chosen.where(
-        select(Attribute.id).where(Attribute.taxonomy_term_id == kind_term(kind), Attribute.link_id == Service.id).exists()
+        select(Attribute.id)
+        .where(Attribute.taxonomy_term_id == kind_term(kind), Attribute.link_id == Service.id)
+        .exists()
     )
 
 
@@ -198,12 +202,18 @@ def _rank(papers: list[str | None], speaks: list[bool]) -> tuple[int, ...]:
     a place that asks for an identity document never stands above one that does not.
     """
     trouble = [_TROUBLE[_answer(value)] for value in papers]
-    return (max(trouble), *trouble, *(not spoken for spoken in speaks)) if trouble else tuple(not spoken for spoken in speaks)
+    return (
+        (max(trouble), *trouble, *(not spoken for spoken in speaks))
+        if trouble
+        else tuple(not spoken for spoken in speaks)
+    )
 
 
 async def _nearest_km(session: AsyncSession, kind: str | None, latitude: float, longitude: float) -> float | None:
     sample = select(Attribute.id).where(
-        Attribute.taxonomy_term_id == fact_term("sample"), Attribute.link_id == Service.id, Attribute.value == Answer.YES
+        Attribute.taxonomy_term_id == fact_term("sample"),
+        Attribute.link_id == Service.id,
+        Attribute.value == Answer.YES,
     )
     points = await session.execute(_active(kind).where(~sample.exists()))
     return min((distance_km(latitude, longitude, lat, lon) for _, lat, lon in points), default=None)
@@ -275,7 +285,9 @@ async def _read(
     return tuple(found(id_) for id_ in wanted if id_ in there)
 
 
-async def _attributes(session: AsyncSession, links: list[str]) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
+async def _attributes(
+    session: AsyncSession, links: list[str]
+) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
     """Service kinds and facts, each by what they are said of."""
     kinds: dict[str, list[str]] = {}
     facts: dict[str, dict[str, str]] = {}

@@ -20,7 +20,9 @@ CRISES = ("crisis_suicide", "medical_emergency", "violence", "trafficking", "pep
 WORDS = ("stop", "start", "erase", "quick_exit")
 
 _LIMIT = 4096
-_ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ک": "ك", "ی": "ي"})
+_ARABIC = str.maketrans(
+    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ک": "ك", "ی": "ي"}
+)
 _MARKS = re.compile("[\u0640\u200b-\u200f\u202a-\u202e\u2060-\u2069'’‘`´]")
 
 

@@ -31,9 +31,20 @@ class NgramHead:
     """TF-IDF n-grams into a logistic regression. `vocabulary` maps a feature to its row of `weights`."""
 
     def __init__(
-        self, vocabulary: dict[str, int], idf: np.ndarray, weights: np.ndarray, bias: np.ndarray, temperature: float = 1.0
+        self,
+        vocabulary: dict[str, int],
+        idf: np.ndarray,
+        weights: np.ndarray,
+        bias: np.ndarray,
+        temperature: float = 1.0,
     ) -> None:
-        self.vocabulary, self.idf, self.weights, self.bias, self.temperature = vocabulary, idf, weights, bias, temperature
+        self.vocabulary, self.idf, self.weights, self.bias, self.temperature = (
+            vocabulary,
+            idf,
+            weights,
+            bias,
+            temperature,
+        )
 
     @classmethod
     def train(cls, texts: list[str], labels: np.ndarray, sample_weight: np.ndarray, classes: int) -> NgramHead:

@@ -277,7 +277,9 @@ def test_the_page_has_no_inline_code_and_asks_nobody_else() -> None:
     assert re.findall(r"<script\b[^>]*>(.*?)</script>", html, re.DOTALL) == [""]
     assert not re.search(r"<style|\sstyle\s*=|\son\w+\s*=|javascript:", html, re.IGNORECASE)
     code = (PAGE / "chat.js").read_text("utf-8")
-    sinks = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setAttribute\(.(on|style|href)"
+    sinks = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setAttribute\(.(on|style|href)"
+    )
     assert not re.search(sinks, code)
     for file in PAGE.iterdir():
         addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+", file.read_text("utf-8")))
@@ -375,7 +377,9 @@ async def test_with_https_of_our_own_the_cookie_is_secure(desk: Desk) -> None:
     assert response.cookies[COOKIE]["secure"]
 
 
-@pytest.mark.parametrize("value", ["", "short", "x" * 23, "x" * 21 + "!", "x" * 21 + "é", '"' + "x" * 22, "../" + "x" * 19])
+@pytest.mark.parametrize(
+    "value", ["", "short", "x" * 23, "x" * 21 + "!", "x" * 21 + "é", '"' + "x" * 22, "../" + "x" * 19]
+)
 async def test_a_cookie_that_is_not_ours_is_replaced(opened: Open, value: str) -> None:
     browser = await opened(session=False)
     sent = {"Cookie": f"{COOKIE}={value}"}

@@ -47,7 +47,9 @@ def test_every_own_word_can_be_said(content, language):
         "menu.group": {"group": "hiv"},
     }
     keys = set(content.words(language).words) - {
-        key for key in content.words(language).words if key.startswith(("place.", "line.", "lines.", "country.", "human."))
+        key
+        for key in content.words(language).words
+        if key.startswith(("place.", "line.", "lines.", "country.", "human."))
     }
     for key in keys - {"draft_note", "source", "reply_number", "ask.which_shown", "trouble.no_number"}:
         for traits in CHANNELS.values():
@@ -65,7 +67,9 @@ def test_one_language_never_shows_in_another(content, language):
 
 
 def test_unknown_is_said_to_be_unknown(content, language):
-    said = rendered(content, Response("topic", {"topic": "prep_access"}), language, TRAITS["web"], "DE").messages[0].text
+    said = (
+        rendered(content, Response("topic", {"topic": "prep_access"}), language, TRAITS["web"], "DE").messages[0].text
+    )
     assert "DE" not in said and len(said) > len(content.words(language).topics["prep_access"].text)
 
 
@@ -78,7 +82,9 @@ def test_choices_on_sms_are_numbered_in_the_order_they_are_remembered(content, l
 
 def test_every_topic_is_reached_by_the_menu(content, language):
     for traits in CHANNELS.values():
-        groups = [b.payload.removeprefix("group:") for b in rendered(content, Response("menu"), language, traits).choices]
+        groups = [
+            b.payload.removeprefix("group:") for b in rendered(content, Response("menu"), language, traits).choices
+        ]
         reached = {
             choice.payload.removeprefix("intent:")
             for group in groups
@@ -112,7 +118,9 @@ def test_an_expired_text_is_withheld_and_an_urgent_one_never(content, language):
     try:
         content.topics.update({name: replace(kept[name], review_by=old) for name in ("sti", "crisis_suicide")})
         withheld = rendered(content, Response("topic", {"topic": "sti"}), language, TRAITS["web"]).messages[0].text
-        urgent = rendered(content, Response("topic", {"topic": "crisis_suicide"}), language, TRAITS["web"]).messages[0].text
+        urgent = (
+            rendered(content, Response("topic", {"topic": "crisis_suicide"}), language, TRAITS["web"]).messages[0].text
+        )
     finally:
         content.topics.update(kept)
     assert withheld == content.words(language).words["withheld"]
@@ -121,7 +129,16 @@ def test_an_expired_text_is_withheld_and_an_urgent_one_never(content, language):
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("م" * 70, 1), ("م" * 71, 2), ("😀" * 35, 1), ("😀" * 36, 2)],
+    [
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("م" * 70, 1),
+        ("م" * 71, 2),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+    ],
 )
 def test_segments_are_counted_as_they_are_paid(text, count):
     assert sms.segments(text) == count

@@ -34,9 +34,7 @@ async def test_a_message_delivered_five_times_is_answered_once(assistant):
 
 
 async def test_simultaneous_first_messages_make_one_person(assistant):
-    await asyncio.gather(
-        *(assistant.inbox.accept(Inbound("web", f"m{n}", "+15005550006", str(n))) for n in range(8))
-    )
+    await asyncio.gather(*(assistant.inbox.accept(Inbound("web", f"m{n}", "+15005550006", str(n))) for n in range(8)))
     assert await count(assistant, Person) == 1
     await assistant.workers.drain()
     assert len(assistant.engine.requests) == 8
@@ -255,3 +253,18 @@ async def test_a_language_that_is_not_shipped_is_told_so_and_counted(assistant):
     async with assistant.database.begin() as session:
         asked = await session.scalars(select(Tally.key).where(Tally.kind == "language_asked_for"))
         assert asked.all() == ["pt"]
+
+
+async def test_a_country_chosen_after_a_crisis_brings_its_numbers(assistant):
+    await assistant.receive("I want to die")
+    press = next(b for b in assistant.channel.sent[-1][1].buttons if b.payload.startswith("in:FR:"))
+    assistant.engine.answer = lambda request: reply("affirm", country="FR")
+    said = await assistant.receive(press.title, payload=press.payload)
+    assert assistant.engine.requests[-1].command == Command("choose", {"country": "FR"})
+    assert "3114" in said[0]
+
+
+async def test_a_first_word_tells_the_language(assistant):
+    await assistant.receive("borrar todo")
+    request = assistant.engine.requests[-1]
+    assert request.command == Command("delete_my_data") and request.hints.earlier == "es"

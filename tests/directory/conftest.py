@@ -72,5 +72,3 @@ async def towns(gazetteer: tuple[str, Built, list]) -> AsyncIterator[Database]:
     database = Database(gazetteer[0])
     yield database
     await database.close()
-
-

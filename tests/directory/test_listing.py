@@ -136,7 +136,9 @@ def test_reviewed_needs_a_day(tmp_path):
 
 def test_an_id_taken_by_another_file(tmp_path):
     folder = write(write(tmp_path / "in", {}), {}, file="more.csv")
-    assert check(folder, today=TODAY)[1] == ("places.csv:2 id: 'clinic' is taken by more.csv:2; give every place its own",)
+    assert check(folder, today=TODAY)[1] == (
+        "places.csv:2 id: 'clinic' is taken by more.csv:2; give every place its own",
+    )
 
 
 def test_null_island_is_no_clinic(tmp_path):
@@ -192,7 +194,9 @@ async def test_added_changed_gone_and_back(database, tmp_path):
     report = await load(database, folder, today=TODAY)
     assert (report.added, report.changed, report.unchanged, report.inactive) == (("d",), ("b",), ("a",), ("c",))
     async with database.begin(read_only=True) as session:
-        status = dict((await session.execute(select(models.Listing.id, models.Service.status).join(models.Service))).all())
+        status = dict(
+            (await session.execute(select(models.Listing.id, models.Service.status).join(models.Service))).all()
+        )
         assert status == {"a": "active", "b": "active", "c": "inactive", "d": "active"}
         changed = models.stable_id("service_at_location", "b")
         schedules = await session.scalars(
@@ -224,7 +228,9 @@ async def test_an_unknown_fact_has_no_row(database, tmp_path):
 
 
 async def test_one_organization_for_all_its_places(database, tmp_path):
-    await load(database, write(tmp_path / "in", {"id": "a"}, {"id": "b"}, {"id": "c", "organization": "Other"}), today=TODAY)
+    await load(
+        database, write(tmp_path / "in", {"id": "a"}, {"id": "b"}, {"id": "c", "organization": "Other"}), today=TODAY
+    )
     assert (await counts(database))["organization"] == 2
 
 
@@ -235,7 +241,9 @@ async def test_a_failure_while_writing_leaves_the_old_list(database, tmp_path):
     write(folder, {"id": "a", "name": "Other"}, {"id": "b"})
     async with database.begin() as session:
         # `listing` is written last.
-        await session.execute(text("CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(ABORT, 'disk full'); END"))
+        await session.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        )
     with pytest.raises(DBAPIError, match="disk full"):
         await load(database, folder, today=TODAY)
     assert await counts(database) == before

@@ -134,7 +134,16 @@ async def test_ambiguous_offers_one_town_a_country(towns):
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("Chile", "CL"), ("España", "ES"), ("فرنسا", "FR"), ("Lebanon", "LB"), ("uk", "GB"), ("Mexico", "MX"), ("in Georgia", "GE")]
+    ("text", "code"),
+    [
+        ("Chile", "CL"),
+        ("España", "ES"),
+        ("فرنسا", "FR"),
+        ("Lebanon", "LB"),
+        ("uk", "GB"),
+        ("Mexico", "MX"),
+        ("in Georgia", "GE"),
+    ],
 )
 async def test_a_country_is_no_town(towns, text, code):
     resolution = await resolved(towns, text)
@@ -142,7 +151,24 @@ async def test_a_country_is_no_town(towns, text, code):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "me", "my house", "Xyzzyqwerty", "?!", "1234", "x" * 5000, "\ud800", "a" * 10_000, "' OR 1=1 --", "%", "geo:", "geo:91,0", "geo:1"]
+    "text",
+    [
+        "",
+        "   ",
+        "me",
+        "my house",
+        "Xyzzyqwerty",
+        "?!",
+        "1234",
+        "x" * 5000,
+        "\ud800",
+        "a" * 10_000,
+        "' OR 1=1 --",
+        "%",
+        "geo:",
+        "geo:91,0",
+        "geo:1",
+    ],
 )
 async def test_nothing_is_found_in_nothing(towns, text):
     resolution = await resolved(towns, text)
@@ -151,7 +177,12 @@ async def test_nothing_is_found_in_nothing(towns, text):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("geo:51.3833,-0.1", "Croydon"), ("GEO: 51.3833,-0.1;u=35", "Croydon"), ("geo:0.01,0.01", "Sampleville (SAMPLE)"), ("geo:-30.5,-20", "")],
+    [
+        ("geo:51.3833,-0.1", "Croydon"),
+        ("GEO: 51.3833,-0.1;u=35", "Croydon"),
+        ("geo:0.01,0.01", "Sampleville (SAMPLE)"),
+        ("geo:-30.5,-20", ""),
+    ],
 )
 async def test_a_pin_keeps_its_point(towns, text, name):
     place = (await resolved(towns, text)).place

@@ -158,7 +158,10 @@ async def test_one_danger_is_enough(database, tmp_path, trouble):
 
 
 async def test_a_language_asked_for_comes_first(database, tmp_path):
-    rows = [{"id": "near", "name": "near", "languages": "pt"}, {"id": "far", "name": "far", "languages": "pt;ar", "latitude": "38.8"}]
+    rows = [
+        {"id": "near", "name": "near", "languages": "pt"},
+        {"id": "far", "name": "far", "languages": "pt;ar", "latitude": "38.8"},
+    ]
     await load(database, write(tmp_path / "in", *rows), today=TODAY)
     assert names(await find(database, "prep", 38.7, -9.1, language="ar")) == ["far", "near"]
     assert names(await find(database, "prep", 38.7, -9.1, language="fr")) == ["near", "far"]
@@ -166,11 +169,14 @@ async def test_a_language_asked_for_comes_first(database, tmp_path):
 
 answers = st.sampled_from(["yes", "no", "unknown"])
 places = st.lists(
-    st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), answers, answers, answers, st.sampled_from(["en", "ar"])), max_size=12
+    st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), answers, answers, answers, st.sampled_from(["en", "ar"])),
+    max_size=12,
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     places=places,
     # The date line, a pole, and an ordinary town.
@@ -205,7 +211,9 @@ def test_order_and_circle_hold_for_any_places(tmp_path_factory, places, centre, 
     for a, b in pairwise(result.found):
         if papers is False:
             assert not (a.id_required == "yes" and b.id_required == "no")
-            trouble = [max(ORDER[f.id_required], ORDER[f.status_required], ORDER[f.shares_with_immigration]) for f in (a, b)]
+            trouble = [
+                max(ORDER[f.id_required], ORDER[f.status_required], ORDER[f.shares_with_immigration]) for f in (a, b)
+            ]
             assert trouble[0] <= trouble[1]
         same = (a.id_required, a.status_required, a.shares_with_immigration) == (
             b.id_required, b.status_required, b.shares_with_immigration

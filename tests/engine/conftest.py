@@ -48,6 +48,9 @@ class RecordedActions:
 def loop():
     loop = asyncio.new_event_loop()
     yield loop
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
 

@@ -14,7 +14,10 @@ CONVERSATIONS = yaml.safe_load((HERE / "conversations.yml").read_text("utf-8"))
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # What changes from day to day: hours of the sample places.
-_TODAY = re.compile(r"^(Open now|Opens .*|Hours: .*|Abierto ahora|Abre .*|Horario: .*|Ouvert .*|Ouvre .*|Horaires.*|مفتوح.*|يفتح.*|أوقات.*|ساعات.*)$", re.M)
+_TODAY = re.compile(
+    r"^(Open now|Opens .*|Hours: .*|Abierto ahora|Abre .*|Horario: .*|Ouvert .*|Ouvre .*|Horaires.*|مفتوح.*|يفتح.*|أوقات.*|ساعات.*)$",
+    re.M,
+)
 
 
 @pytest.mark.parametrize("name", sorted(CONVERSATIONS))

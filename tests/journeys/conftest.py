@@ -34,7 +34,14 @@ class Farol:
 
     async def text(self, sender: str, body: str, to: str = "+14155550100", **more: str) -> int:
         """A signed webhook of Twilio's with an SMS or WhatsApp message."""
-        form = {"MessageSid": "SM" + secrets.token_hex(16), "From": sender, "To": to, "Body": body, "NumMedia": "0", **more}
+        form = {
+            "MessageSid": "SM" + secrets.token_hex(16),
+            "From": sender,
+            "To": to,
+            "Body": body,
+            "NumMedia": "0",
+            **more,
+        }
         url = f"{self.address}/webhooks/twilio"
         return await self.twilio.post(url, list(form.items()), signed_url=f"{PUBLIC}/webhooks/twilio")
 

@@ -48,7 +48,13 @@ async def test_a_shared_pin_finds_the_sample_places(farol: Farol):
 
 
 async def test_the_same_webhook_five_times_is_answered_once(farol: Farol):
-    form = {"MessageSid": "SM" + "7" * 32, "From": "+15005550031", "To": "+14155550100", "Body": "STOP", "NumMedia": "0"}
+    form = {
+        "MessageSid": "SM" + "7" * 32,
+        "From": "+15005550031",
+        "To": "+14155550100",
+        "Body": "STOP",
+        "NumMedia": "0",
+    }
     url = f"{farol.address}/webhooks/twilio"
     statuses = await asyncio.gather(
         *(farol.twilio.post(url, list(form.items()), signed_url=f"{PUBLIC}/webhooks/twilio") for _ in range(5))
