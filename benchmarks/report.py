@@ -70,7 +70,7 @@ def _rows(results: dict[str, Any]) -> list[str]:
         other, own = training[STOCK], training[FAROL]
         for label, kind in (("from nothing", "cold"), ("embeddings kept", "kept")):
             rows.append(_row(f"training everything, {label}, s", own[kind]["seconds"], other["seconds"]))
-            rows.append(_row(f"- processor time of it, s", own[kind]["cpu_seconds"], other["cpu_seconds"]))
+            rows.append(_row("- processor time of it, s", own[kind]["cpu_seconds"], other["cpu_seconds"]))
     return rows
 
 

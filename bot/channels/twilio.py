@@ -16,7 +16,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit, urlparse
+from urllib.parse import parse_qs, parse_qsl, urlparse, urlsplit
 
 import aiohttp
 from multidict import MultiDict

@@ -13,11 +13,11 @@ from typing import Any
 
 from babel import Locale
 
-from bot.content import sms
 from bot.content.countries import country_name
+from bot.content.fit import Block, OwnWords, fit
 from bot.content.load import Reader
 from bot.content.places import PlaceWords
-from bot.content.texts import UNKNOWN, Country, Topic, Words
+from bot.content.texts import UNKNOWN, Topic, Words
 from bot.messages import Button, ChannelTraits, Outbound
 from nlu.contract import Response
 from nlu.languages import Languages
@@ -25,26 +25,8 @@ from nlu.languages import Languages
 _FIRST_SERVICES = ("hiv_test", "general", "prep", "condoms", "pregnancy", "mental_health", "legal", "social")
 """Kinds of place offered when somebody asks 'where' and no more; every other can be named."""
 
-_NUMBERED = 12
-"""Choices that are offered by number at most, where a channel has no buttons or too few."""
-
-_NUMBERED_SMS = 4
-"""The same under an answer on SMS, where every line is paid for."""
-
 _ISOLATE = "\u2068{}\u2069"
 """First strong isolate: keeps numbers and Latin names in order inside right-to-left text."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One thing to say, before it is fitted to a channel."""
-
-    text: str
-    buttons: tuple[Button, ...] = ()
-    ask_location: str | None = None
-    location: Any = None
-    draft: bool = False
-    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +103,8 @@ class Content:
             final = position == len(blocks) - 1
             if not final:
                 block = replace(block, buttons=())
-            made, offered = _fit(block, traits, voice)
+            own = OwnWords(voice.word("reply_number"), voice.button("choose", "").title)
+            made, offered = fit(block, traits, own)
             messages += made
             if final:
                 choices = offered
@@ -393,61 +376,3 @@ class _Voice:
     def _place(self, **found: Any) -> list[Block]:
         said = PlaceWords(self, self._words, self.traits).details(**found)
         return [Block(**block) for block in said]
-
-
-def _fit(block: Block, traits: ChannelTraits, voice: _Voice) -> tuple[list[Outbound], tuple[Button, ...]]:
-    """A block as one or more messages its channel accepts, and the choices offered with it."""
-    if traits.segments:
-        return _fit_sms(block, voice)
-    text = "\n\n".join([block.text, *block.extras])
-    offered = block.buttons
-    if offered and len(offered) > traits.button_limit:
-        offered = offered[: max(_NUMBERED, traits.button_limit)]
-        text += "\n\n" + _numbered(offered) + "\n" + voice.word("reply_number")
-        shown: tuple[Button, ...] = ()
-    else:
-        shown = tuple(Button(_cut(b.title, traits.title_limit), b.payload) for b in offered)
-    parts = _split(text, traits.text_limit)
-    messages = [Outbound(part) for part in parts]
-    ask = block.ask_location if traits.can_ask_location else None
-    pin = block.location if traits.can_send_location else None
-    title = voice.button("choose", "").title if shown else None
-    messages[-1] = replace(messages[-1], buttons=shown, ask_location=ask, location=pin, list_title=title)
-    return messages, offered
-
-
-def _fit_sms(block: Block, voice: _Voice) -> tuple[list[Outbound], tuple[Button, ...]]:
-    """At most SEGMENTS segments: the answer first, then what fits of the rest, always with a way on."""
-    offered = block.buttons[: _NUMBERED if not block.extras and len(block.text) < 120 else _NUMBERED_SMS]
-    tail = ""
-    while True:
-        tail = "\n" + _numbered(offered) if offered else ""
-        if sms.segments(sms.economical(block.text + tail)) <= sms.SEGMENTS or not offered:
-            break
-        offered = offered[:-1]
-    text = block.text
-    for extra in block.extras:
-        for line in extra.split("\n"):
-            longer = f"{text}\n{line}"
-            if sms.segments(sms.economical(longer + tail)) <= sms.SEGMENTS:
-                text = longer
-    return [Outbound(part) for part in _split(sms.economical(text + tail), voice.traits.text_limit)], offered
-
-
-def _numbered(buttons: tuple[Button, ...]) -> str:
-    return "\n".join(f"{number} {button.title}" for number, button in enumerate(buttons, 1))
-
-
-def _cut(title: str, limit: int) -> str:
-    return title if len(title) <= limit else title[: limit - 1] + "…"
-
-
-def _split(text: str, limit: int) -> list[str]:
-    """`text` in parts of at most `limit` characters, between paragraphs, lines or words."""
-    parts = []
-    while len(text) > limit:
-        cut = max(text.rfind(mark, 1, limit) for mark in ("\n\n", "\n", " "))
-        cut = cut if cut > limit // 2 else limit
-        parts.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*parts, text]

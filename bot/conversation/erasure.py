@@ -5,10 +5,9 @@ from __future__ import annotations
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.models import Recipient, Conversation, InboxMessage, OutboxMessage, Person
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient
 from bot.db import new_id
 from bot.vault import Vault
-
 
 FAREWELL = "farewell"
 """Marks the last word to somebody erased, so that what it needed is erased as well."""

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.models import Recipient, Conversation, InboxMessage, OutboxMessage, Person
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient
 from bot.db import Database, new_id, now
 from bot.messages import Consequence, Delivery, DeliveryStatus, Inbound, Location
 from bot.vault import Vault

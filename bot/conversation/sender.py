@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from bot.channels.base import Channel
 from bot.conversation import erasure
-from bot.conversation.models import Recipient, Conversation, OutboxMessage, Person
+from bot.conversation.models import Conversation, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
 from bot.db import Database, now
 from bot.messages import Consequence, SendError

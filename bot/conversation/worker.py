@@ -10,17 +10,17 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
 from bot.conversation import choices, erasure, tallies
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
 from bot.conversation.inbox import read_location
-from bot.conversation.models import Recipient, Conversation, Handoff, InboxMessage, OutboxMessage, Person
+from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
+from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
 from bot.conversation.outbox import to_text
 from bot.conversation.state import State
 from bot.db import Database, new_id, now
@@ -31,25 +31,8 @@ from nlu.contract import Command, Hints, Response, TurnReply, TurnRequest
 
 log = structlog.get_logger("farol.worker")
 
-LEASE = timedelta(seconds=30)
-"""How long a dead worker keeps a conversation from the others: more than the slowest turn, less than patience."""
-
 _IDLE = 1.0
 """Seconds between looks at the database when nothing was announced: finds what another process stored."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A leased conversation and what is needed to read and write for its person."""
-
-    conversation_id: str
-    person_id: str
-    recipient_id: str
-    channel: str
-    wrapped_key: bytes
-    fence: int
-    state: State
-    stopped: bool
 
 
 @dataclass(frozen=True)
@@ -61,10 +44,6 @@ class Answer:
     language: str
     parse: dict | None = None
     crisis: str | None = None
-
-
-class LeaseLost(Exception):
-    """Another worker holds the conversation now; nothing of this one's work is written."""
 
 
 class Workers:
@@ -84,6 +63,7 @@ class Workers:
     ) -> None:
         self._database = database
         self._vault = vault
+        self._leases = Leases(database, vault)
         self._screen = screen
         self._engine = engine
         self._content = content
@@ -106,17 +86,17 @@ class Workers:
 
     async def drain(self) -> None:
         """Answer everything that is due now, and return; for the command line and for tests."""
-        while (held := await self._lease()) is not None:
+        while (held := await self._leases.take()) is not None:
             await self._serve(held)
 
     async def _work(self) -> None:
         while True:
             try:
-                held = await self._lease()
+                held = await self._leases.take()
                 if held is None:
                     self._arrived.clear()
                     # Something may have arrived between the look and the clear; look once more before sleeping.
-                    held = await self._lease()
+                    held = await self._leases.take()
                 if held is not None:
                     await self._serve(held)
                     continue
@@ -133,54 +113,6 @@ class Workers:
             except TimeoutError:
                 pass
 
-    # --- lease ---------------------------------------------------------------------------------------------
-
-    async def _lease(self) -> Held | None:
-        async with self._database.begin(read_only=True) as session:
-            if await session.scalar(self._due().limit(1)) is None:
-                return None
-        async with self._database.begin() as session:
-            row = (await session.execute(self._due().limit(1).with_for_update(skip_locked=True))).scalar()
-            if row is None:
-                return None
-            await session.execute(
-                update(Conversation)
-                .where(Conversation.id == row)
-                .values(fence=Conversation.fence + 1, lease_until=now() + LEASE)
-            )
-            found = (
-                await session.execute(
-                    select(Conversation, Person.wrapped_key, Recipient.channel, Recipient.stopped_at)
-                    .join(Person, Person.id == Conversation.person_id)
-                    .join(Recipient, Recipient.id == Conversation.recipient_id)
-                    .where(Conversation.id == row)
-                )
-            ).one()
-            conversation, wrapped, channel, stopped_at = found
-            state = State()
-            if conversation.state is not None:
-                name = f"{conversation.person_id}/state/{conversation.id}"
-                state = State.from_text(self._vault.open(wrapped, conversation.state, name))
-            return Held(
-                conversation.id,
-                conversation.person_id,
-                conversation.recipient_id,
-                channel,
-                wrapped,
-                conversation.fence,
-                state,
-                stopped_at is not None,
-            )
-
-    @staticmethod
-    def _due() -> object:
-        free = or_(Conversation.lease_until.is_(None), Conversation.lease_until < now())
-        return (
-            select(Conversation.id)
-            .where(Conversation.due_at.is_not(None), Conversation.due_at <= now(), free)
-            .order_by(Conversation.due_at)
-        )
-
     # --- one conversation -----------------------------------------------------------------------------------
 
     async def _serve(self, held: Held) -> None:
@@ -194,7 +126,7 @@ class Workers:
                     .limit(1)
                 )
             if message is None:
-                if await self._release(held):
+                if await self._leases.release(held):
                     return
                 continue
             name = f"{held.person_id}/inbox/{message.id}"
@@ -205,23 +137,6 @@ class Workers:
             if held is None:
                 return
             self.answered.set()
-
-    async def _release(self, held: Held) -> bool:
-        """Let the conversation go unless a message came in meanwhile."""
-        async with self._database.begin() as session:
-            waiting = await session.scalar(
-                select(func.count())
-                .select_from(InboxMessage)
-                .where(InboxMessage.conversation_id == held.conversation_id, InboxMessage.done_at.is_(None))
-            )
-            if waiting:
-                return False
-            await session.execute(
-                update(Conversation)
-                .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
-                .values(due_at=None, lease_until=None)
-            )
-            return True
 
     # --- deciding: nothing below is written yet -----------------------------------------------------------------
 
@@ -335,7 +250,7 @@ class Workers:
         )
         effects = {response.effect for response in answer.responses if response.effect}
         async with self._database.begin() as session:
-            await self._hold(session, held)
+            await self._leases.hold(session, held)
             if "erase" in effects:
                 texts = [to_text(outbound, answer.language) for outbound in rendering.messages]
                 await self._erase(session, held, texts)
@@ -363,17 +278,6 @@ class Workers:
             traits=self._traits[held.channel],
             draft_noted=answer.state.draft_noted,
         )
-
-    @staticmethod
-    async def _hold(session: AsyncSession, held: Held) -> None:
-        """Make sure the lease is still ours, in the transaction that writes."""
-        result = await session.execute(
-            update(Conversation)
-            .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
-            .values(lease_until=now() + LEASE)
-        )
-        if result.rowcount == 0:
-            raise LeaseLost(held.conversation_id)
 
     def _queue(self, session: AsyncSession, held: Held, text: str) -> None:
         row_id = new_id()

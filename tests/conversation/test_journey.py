@@ -169,10 +169,10 @@ async def test_nothing_readable_is_in_the_file(assistant, tmp_path):
 
 async def test_a_lost_lease_writes_nothing(assistant):
     await assistant.inbox.accept(Inbound("web", "m", "a", "hello"))
-    held = await assistant.workers._lease()
+    held = await assistant.workers._leases.take()
     async with assistant.database.begin() as session:
         await session.execute(text("UPDATE conversation SET fence = fence + 1"))
-    from bot.conversation.worker import LeaseLost
+    from bot.conversation.leases import LeaseLost
 
     with pytest.raises(LeaseLost):
         await assistant.workers._serve(held)
@@ -181,11 +181,11 @@ async def test_a_lost_lease_writes_nothing(assistant):
 
 async def test_a_held_conversation_is_left_alone_until_its_lease_ends(assistant):
     await assistant.inbox.accept(Inbound("web", "m", "a", "hello"))
-    assert await assistant.workers._lease() is not None
-    assert await assistant.workers._lease() is None
+    assert await assistant.workers._leases.take() is not None
+    assert await assistant.workers._leases.take() is None
     async with assistant.database.begin() as session:
         await session.execute(text("UPDATE conversation SET lease_until = '2000-01-01 00:00:00'"))
-    assert await assistant.workers._lease() is not None
+    assert await assistant.workers._leases.take() is not None
 
 
 async def test_a_failed_send_is_tried_again_when_the_provider_says(assistant):

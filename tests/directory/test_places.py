@@ -90,8 +90,8 @@ async def test_found(towns, text, country, label):
 
 
 SAMPLES = [
-    "Sampleville", "sample city", "samplestad", "ciudad de ejemplo", "ville d'exemple", "cidade de exemplo", "Musterstadt",
-    "città di esempio", "مدينة تجريبية", "في سامبلفيل", "örnek şehir", "Сэмплвилл", "ናሙና ከተማ", "样本市", "near Sampleville",
+    "Sampleville", "sample city", "samplestad", "ciudad de ejemplo", "ville d'exemple", "cidade de exemplo",
+    "Musterstadt", "near Sampleville", "città di esempio", "مدينة تجريبية", "في سامبلفيل", "örnek şehir", "Сэмплвилл", "ናሙና ከተማ", "样本市",
     "Sampleville (SAMPLE)",
 ]  # fmt: skip
 

@@ -195,7 +195,8 @@ def test_order_and_circle_hold_for_any_places(tmp_path_factory, places, centre, 
         await tables(database)
         folder = write(tmp_path_factory.mktemp("rows"), *(
             {"id": f"p{n}", "name": f"p{n}", "id_required": id_, "status_required": status, "languages": spoken,
-             "shares_with_immigration": shares, "latitude": str(there(lat, lon)[0]), "longitude": str(there(lat, lon)[1])}
+             "shares_with_immigration": shares,
+             "latitude": str(there(lat, lon)[0]), "longitude": str(there(lat, lon)[1])}
             for n, (lat, lon, id_, status, shares, spoken) in enumerate(places)
         ))  # fmt: skip
         report = await load(database, folder, today=TODAY)

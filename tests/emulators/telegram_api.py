@@ -1,11 +1,11 @@
 """Telegram's Bot API on loopback, stricter than the real one: what Telegram would ignore is refused here.
 
-    async with TelegramApi() as telegram:
-        channel = TelegramChannel(token=telegram.token, api_url=telegram.url)
-        await telegram.push(message(77, "Olá"))         # waits for getUpdates, or for `deliver` to a webhook
-        telegram.refuse("sendMessage", 429, retry_after=5)
-        ...
-        assert telegram.calls("sendMessage") == [...]   # parameters of each accepted call, in order
+async with TelegramApi() as telegram:
+    channel = TelegramChannel(token=telegram.token, api_url=telegram.url)
+    await telegram.push(message(77, "Olá"))         # waits for getUpdates, or for `deliver` to a webhook
+    telegram.refuse("sendMessage", 429, retry_after=5)
+    ...
+    assert telegram.calls("sendMessage") == [...]   # parameters of each accepted call, in order
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import urlencode
 
 import aiohttp
@@ -86,6 +86,7 @@ class Refusal(Exception):
         super().__init__(message)
         self.code, self.status = code, status
 
+
 PATIENCE = 30  # s a test waits for what must come
 
 
@@ -129,6 +130,7 @@ class TwilioApi:
 
     async def sent_to(self, address: str, times: int = 1) -> list[dict[str, str]]:
         """Messages accepted for an address, once there are that many; TimeoutError after PATIENCE."""
+
         def found() -> list[dict[str, str]]:
             return [message for message in self.sent if message["To"] == address]
 

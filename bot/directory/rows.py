@@ -1,0 +1,311 @@
+"""One row of content/directory: what it holds, and what is wrong with it, said so that the staff can put it right."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import phonenumbers
+from babel import Locale
+
+from bot.directory import hours as opening_hours
+from bot.directory.models import SERVICE_KINDS, Answer
+from bot.directory.names import NOWHERE
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = {"id": 60, "organization": 120, "name": 80, "description": 400, "address": 160, "city": 80}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One place as the staff wrote it, checked. Empty and None mean unknown."""
+
+    id: str
+    organization: str
+    name: str
+    kinds: tuple[str, ...]
+    description: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    precision: str
+    phone: str
+    email: str
+    website: str
+    hours: str
+    languages: tuple[str, ...]
+    id_required: Answer
+    status_required: Answer
+    shares_with_immigration: Answer
+    walk_in: Answer
+    anonymous: Answer
+    source_title: str
+    source_url: str
+    source_read: date | None
+    last_verified: date | None
+    state: str
+    sample: Answer
+    notes: str
+
+    @property
+    def digest(self) -> str:
+        """Changes when anything that people can see changes; `notes` are for colleagues only."""
+        shown = [repr(getattr(self, column.name)) for column in fields(self) if column.name != "notes"]
+        return hashlib.sha256("\x1f".join(shown).encode()).hexdigest()
+
+
+COLUMNS = tuple(column.name for column in fields(Row))
+
+
+def read(path: Path, today: date, seen: dict[str, str], faults: list[str]) -> Iterator[Row]:
+    """The good rows of one file. Faults are added to `faults`; `seen` are the ids taken so far, and where."""
+
+    def fault(line: int, column: str, text: str) -> None:
+        faults.append(f"{path.name}:{line} {column}: {text}")
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        return fault(line, "file", "has letters that are not UTF-8; save it as 'CSV UTF-8'")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not _header_is_good(header, fault):
+            return
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                fault(reader.line_num, "row", f"has {len(cells)} cells, not {len(header)}; "
+                      'put text that contains a comma between "double quotes"')  # fmt: skip
+                continue
+            if row := _Reading(dict(zip(header, cells)), reader.line_num, today, fault).row():
+                here = f"{path.name}:{reader.line_num}"
+                if row.id in seen:
+                    fault(reader.line_num, "id", f"'{row.id}' is taken by {seen[row.id]}; give every place its own")
+                seen.setdefault(row.id, here)
+                yield row
+    except csv.Error as error:
+        fault(reader.line_num, "file", f"is not readable as CSV ({error}); look for a quote that is never closed")
+
+
+def _header_is_good(header: list[str], fault: Callable[[int, str, str], None]) -> bool:
+    if len(header) == 1 and header[0].count(";") > 2:
+        fault(1, "header", "is separated by semicolons; save the file as comma-separated 'CSV UTF-8'")
+        return False
+    for name in COLUMNS:
+        if header.count(name) != 1:
+            fault(1, "header", f"the column '{name}' stands there {header.count(name)} times; it must stand once")
+    for name in header:
+        if name not in COLUMNS:
+            fault(1, "header", f"no column is called '{name}'; the columns are: {', '.join(COLUMNS)}")
+    return sorted(header) == sorted(COLUMNS)
+
+
+class _Reading:
+    """One row being read: every column is looked at, so that the staff learn of all faults at once."""
+
+    def __init__(self, cells: dict[str, str], line: int, today: date, fault: Callable[[int, str, str], None]) -> None:
+        self._cells = {name: cell.strip() for name, cell in cells.items()}
+        self._line, self._today, self._tell = line, today, fault
+        self._good = True
+
+    def row(self) -> Row | None:
+        """The checked row, or None if anything in it is wrong."""
+        sample = self._answer("sample")
+        pretend = sample == Answer.YES
+        row = Row(
+            id=self._id(),
+            organization=self._text("organization", needed=True),
+            name=self._text("name", needed=True),
+            kinds=self._list("kinds", SERVICE_KINDS, "kind of service"),
+            description=self._text("description"),
+            address=self._text("address"),
+            city=self._text("city", needed=True),
+            country=self._country(pretend),
+            latitude=self._degrees("latitude", 90),
+            longitude=self._degrees("longitude", 180),
+            precision=self._one_of("precision", ("exact", "city")),
+            phone=self._phone(pretend),
+            email=self._email(),
+            website=self._url("website"),
+            hours=self._hours(),
+            languages=self._list("languages", _languages(), "language code"),
+            id_required=self._answer("id_required"),
+            status_required=self._answer("status_required"),
+            shares_with_immigration=self._answer("shares_with_immigration"),
+            walk_in=self._answer("walk_in"),
+            anonymous=self._answer("anonymous"),
+            source_title=self._text("source_title", needed=not pretend),
+            source_url=self._url("source_url"),
+            source_read=self._date("source_read", needed=not pretend),
+            last_verified=self._date("last_verified"),
+            state=self._one_of("state", ("draft", "reviewed")),
+            sample=sample,
+            notes=self._text("notes"),
+        )
+        self._check_together(row, pretend)
+        return row if self._good else None
+
+    def _check_together(self, row: Row, pretend: bool) -> None:
+        if sample := self._cells["sample"]:
+            if sample in ("yes", "no") and pretend != row.name.startswith("SAMPLE "):
+                self._fault(
+                    "sample",
+                    "an invented place has 'yes' here and a name that begins with 'SAMPLE '; a real one neither",
+                )
+        else:
+            self._fault("sample", "is empty; write 'no' for a real place")
+        if row.state == "reviewed" and not row.last_verified:
+            self._fault(
+                "last_verified", "is empty; a reviewed place has the day somebody checked it, such as 2026-05-31"
+            )
+        if row.latitude == 0 and row.longitude == 0 and not pretend:
+            self._fault("latitude", "0, 0 lies in the sea; look the place up on a map")
+
+    def _fault(self, column: str, text: str) -> None:
+        self._good = False
+        self._tell(self._line, column, text)
+
+    def _text(self, column: str, *, needed: bool = False) -> str:
+        text = self._cells[column]
+        if needed and not text:
+            self._fault(column, "is empty; it is always needed")
+        if _CONTROL.search(text):
+            self._fault(column, "has a line break or an invisible character; write it in one line")
+        if len(text) > _LONGEST.get(column, 1000):
+            self._fault(column, f"has {len(text)} letters; at most {_LONGEST.get(column, 1000)}")
+        return text
+
+    def _id(self) -> str:
+        text = self._text("id", needed=True)
+        if text and not _ID.fullmatch(text):
+            self._fault("id", f"'{text}' has other signs than a-z, 0-9 and '-'; write it like 'lisbon-clinic-2'")
+        return text
+
+    def _one_of(self, column: str, allowed: Iterable[str]) -> str:
+        text = self._cells[column]
+        if text not in allowed:
+            self._fault(column, f"'{text}' is not one of: {', '.join(allowed)}")
+        return text
+
+    def _list(self, column: str, allowed: Iterable[str], what: str) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in self._cells[column].split(";") if word.strip())
+        for word in words:
+            if word not in allowed:
+                hint = f"; use: {' '.join(allowed)}" if isinstance(allowed, tuple) else ", such as en;fr;ar"
+                self._fault(column, f"'{word}' is not a known {what}{hint}")
+        if len(set(words)) < len(words):
+            self._fault(column, "names something twice; once is enough")
+        return words
+
+    def _answer(self, column: str) -> Answer:
+        text = self._cells[column] or Answer.UNKNOWN
+        if text not in tuple(Answer):
+            self._fault(column, f"'{text}' is not one of: yes, no, unknown (empty also means unknown)")
+            return Answer.UNKNOWN
+        return Answer(text)
+
+    def _country(self, pretend: bool) -> str:
+        text = self._cells["country"]
+        if text != NOWHERE if pretend else text not in _countries():
+            right = f"'{NOWHERE}' for a sample" if pretend else "two capital letters such as FR (ISO 3166)"
+            self._fault("country", f"'{text}' should be {right}")
+        return text
+
+    def _degrees(self, column: str, limit: int) -> float:
+        text = self._cells[column]
+        try:
+            value = float(text)
+        except ValueError:
+            hint = f"write {text.replace(',', '.')}" if re.fullmatch(r"-?\d+,\d+", text) else "write it like 38.72509"
+            self._fault(column, f"'{text}' is not a number of degrees; {hint}")
+            return 0.5
+        if not -limit <= value <= limit:
+            self._fault(column, f"{text} does not lie between -{limit} and {limit}; are the two swapped?")
+        return value
+
+    def _phone(self, pretend: bool) -> str:
+        text = self._cells["phone"]
+        if not text:
+            return ""
+        try:
+            number = phonenumbers.parse(text, None)
+        except phonenumbers.NumberParseException:
+            self._fault(
+                "phone",
+                f"'{text}' cannot be dialled from abroad; begin with + and the country, such as +351 213 000 000",
+            )
+            return ""
+        # Numbers kept for fiction are not always valid ones.
+        if not (phonenumbers.is_possible_number(number) if pretend else phonenumbers.is_valid_number(number)):
+            self._fault("phone", f"'{text}' is no number of that country; count the digits")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+    def _email(self) -> str:
+        text = self._cells["email"]
+        if text and not _EMAIL.fullmatch(text):
+            self._fault("email", f"'{text}' is not an address such as help@example.org")
+        return text
+
+    def _url(self, column: str) -> str:
+        text = self._cells[column]
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in ("http", "https") and "." in (parts.hostname or "") and not re.search(r"\s", text)
+        except ValueError:
+            good = False
+        if text and not good:
+            self._fault(column, f"'{text}' is not a web address; begin with https://")
+        return text
+
+    def _hours(self) -> str:
+        text = self._cells["hours"]
+        if text and not opening_hours.is_readable(text):
+            self._fault(
+                "hours", f"'{text}' cannot be read; write it like 'Mo-Fr 09:00-17:00; Sa 10:00-12:00; PH off' or '24/7'"
+            )
+        return text
+
+    def _date(self, column: str, *, needed: bool = False) -> date | None:
+        text = self._cells[column]
+        if not text:
+            if needed:
+                self._fault(column, "is empty; write the day somebody read the source, such as 2026-05-31")
+            return None
+        try:
+            value = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
+        except ValueError:
+            value = None
+        if value is None:
+            self._fault(column, f"'{text}' is not a day; write year-month-day, such as 2026-05-31")
+        elif value > self._today:
+            self._fault(column, f"{text} lies in the future")
+        return value
+
+
+def _countries() -> set[str]:
+    return {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()} - {
+        "EU",
+        "EZ",
+        "UN",
+        "ZZ",
+        "XA",
+        "XB",
+    }
+
+
+def _languages() -> set[str]:
+    return {code for code in Locale("en").languages if re.fullmatch("[a-z]{2,3}", code)}
