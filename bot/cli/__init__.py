@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
-from bot.cli.ask import ask
-from bot.cli.chat import chat
-from bot.cli.content import content
-from bot.cli.directory import directory
-from bot.cli.parse import parse
-from bot.cli.serve import migrate, serve
-from bot.cli.settings import settings
-from bot.cli.train import train
+COMMANDS = {
+    "serve": ("bot.cli.serve", "Answer on every channel whose credentials are set, and on the web page."),
+    "chat": ("bot.cli.chat", "Talk to Farol in this terminal."),
+    "ask": ("bot.cli.ask", "Run texts as turns of one fresh conversation and print the replies."),
+    "parse": ("bot.cli.parse", "Print what the engine understands of each line of standard input."),
+    "train": ("bot.cli.train", "Train the models of what has changed."),
+    "migrate": ("bot.cli.serve", "Bring the database up to date: tables, directory, towns."),
+    "content": ("bot.cli.content", "Answers, facts, rules: the files that staff edit."),
+    "directory": ("bot.cli.directory", "Places that help, from content/directory."),
+    "settings": ("bot.cli.settings", "Show every setting."),
+}
+"""The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:
+all of them together take seconds."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(COMMANDS[name][0]), name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="farol")
 def main() -> None:
     """Farol answers migrants' questions about health care, testing and PrEP, in their language.
 
     Exit codes: 0 done, 1 something went wrong while working, 2 the command or a file is not right (it says which).
     """
-
-
-for command in (serve, chat, ask, parse, train, migrate, content, directory, settings):
-    main.add_command(command)

@@ -62,7 +62,7 @@ class Reader:
     def _yaml(self, file: str) -> dict[str, Any]:
         path = self._folder / file
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         except FileNotFoundError:
             self._fault(file, "this file is missing")
         except UnicodeDecodeError:

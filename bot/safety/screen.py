@@ -77,7 +77,7 @@ def load_screen(folder: Path) -> Screen:
     """Read every language's rules; raises ValueError naming file and entry."""
     rules = {}
     for path in sorted(folder.glob("*.yml")):
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         for name, entry in (about.get("crisis") or {}).items():
             if name not in CRISES:
                 raise ValueError(f"{path}: crisis '{name}' is not one of {', '.join(CRISES)}")

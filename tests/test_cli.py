@@ -1,0 +1,81 @@
+"""The command line as a person or a program meets it; none of these needs the engine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import COMMANDS, main
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    monkeypatch.setenv("FAROL_DATA_DIR", str(tmp_path))
+    return lambda *words, **more: CliRunner().invoke(main, list(words), **more)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run, name):
+    said = run(name, "--help")
+    assert said.exit_code == 0 and "Usage" in said.output
+
+
+def test_alone_it_lists_the_commands(run):
+    assert all(name in run("--help").output for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("ask", "--language", "xx", "hi"), "--language xx"),
+        (("ask", "--country", "XYZ", "hi"), "--country XYZ"),
+        (("ask", "--channel", "fax", "hi"), "fax"),
+        (("parse", "--language", "xx"), "--language xx"),
+    ],
+)
+def test_a_wrong_word_is_named(run, words, named):
+    said = run(*words)
+    assert said.exit_code == 2 and named in said.output
+
+
+def test_a_wrong_setting_is_named(run, monkeypatch):
+    monkeypatch.setenv("FAROL_PORT", "high")
+    said = run("settings")
+    assert said.exit_code == 2 and "port" in said.output
+
+
+def test_settings_never_show_a_secret(run, monkeypatch):
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "very-secret-value")
+    said = run("settings", "--json")
+    assert "very-secret-value" not in said.output
+    assert {"TWILIO_AUTH_TOKEN", "FAROL_PORT"} <= {row["name"] for row in json.loads(said.output)}
+
+
+def test_the_content_of_the_repository_is_in_order(run):
+    said = run("content", "check")
+    assert (said.exit_code, said.output.strip()) == (0, "All content is in order.")
+
+
+def test_faults_in_the_content_are_all_named(run, monkeypatch, tmp_path):
+    import shutil
+
+    from bot.settings import ROOT
+
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    (tmp_path / "content" / "answers" / "fr" / "hiv.yml").unlink()
+    (tmp_path / "content" / "safety" / "ar.yml").write_text("crisis: {}\nwords: {}\n")
+    monkeypatch.setenv("FAROL_CONTENT_DIR", str(tmp_path / "content"))
+    said = run("content", "check", "--json")
+    faults = json.loads(said.output)
+    assert said.exit_code == 2
+    assert any("answers/fr/hiv.yml" in fault for fault in faults) and any("ar.yml" in fault for fault in faults)
+
+
+def test_half_a_set_of_credentials_is_refused():
+    from bot.app import provider_channels
+    from bot.settings import Settings
+
+    with pytest.raises(ValueError, match="FAROL_PUBLIC_URL"):
+        provider_channels(Settings(_env_file=None, twilio_sms_from="+14155550100"))
