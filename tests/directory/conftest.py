@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,10 +44,23 @@ def write(folder: Path, *rows: dict[str, str], file: str = "places.csv") -> Path
     return folder
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows, copied for every test: creating tables waits for the disk."""
+    path = tmp_path_factory.mktemp("empty") / "farol.db"
+
+    async def make() -> None:
+        database = Database(f"sqlite+aiosqlite:///{path}")
+        await tables(database)
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}")
-    await tables(database)
+async def database(tmp_path: Path, empty: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{shutil.copy(empty, tmp_path)}")
     yield database
     await database.close()
 
