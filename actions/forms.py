@@ -25,6 +25,8 @@ _STAYING = {
 }
 """Intents a bare name of a town, a country or a service is likely to be mistaken for."""
 
+_WHOLE_COUNTRY: list = []
+
 
 class ValidateCountry:
     """country_form: a country's name in any language, 'no' for rather not saying, or something else entirely."""
@@ -108,6 +110,8 @@ class ValidateFindService:
         resolution = place if isinstance(place, dict) else await self._resolve(place, told)
         if isinstance(resolution, dict):
             result.set("place", resolution).set("unread", None).set("options", None)
+        elif resolution is _WHOLE_COUNTRY:
+            result.set("place", None).set("unread", None).set("options", None)
         elif isinstance(resolution, list):
             result.set("place", None).set("options", resolution).set("unread", None)
         else:
@@ -128,13 +132,13 @@ class ValidateFindService:
         """One place, several to choose from, or None."""
         async with self._database.begin(read_only=True) as session:
             resolution = await places.resolve(session, text, _country(told))
+        if resolution.country:
+            # A whole country is too wide to search near: the question for a town is asked again as it was.
+            return _WHOLE_COUNTRY
         if not resolution.candidates:
             return None
         if resolution.ambiguous:
             return [_as_slot(candidate) for candidate in resolution.candidates]
-        if resolution.country:
-            # A whole country is too wide to search: the question for a town is asked.
-            return None
         return _as_slot(resolution.candidates[0])
 
 

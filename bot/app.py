@@ -70,7 +70,7 @@ async def core(
     """
     async with AsyncExitStack() as stack:
         content = load_content(settings)
-        screen = load_screen(settings.content_dir / "safety")
+        screen = load_screen(settings.content_dir / "safety", content.languages.shipped)
         directory = Database(settings.database)
         stack.push_async_callback(directory.close)
         people = people or directory

@@ -53,7 +53,7 @@ class Gateway:
             await accept(self._inbox, event)
             acknowledge = getattr(channel, "acknowledge", None)
             if acknowledge is not None:
-                await acknowledge(event)
+                acknowledge(event)
         # No body: Twilio would send one back to the person as a message.
         return web.Response(status=204)
 

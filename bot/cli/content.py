@@ -13,6 +13,7 @@ from bot.cli.console import out, read_settings
 from bot.content.load import ContentError
 from bot.directory import listing
 from bot.safety.screen import load_screen
+from nlu.languages import load_languages
 
 
 def _directory(folder: Path) -> None:
@@ -34,7 +35,7 @@ def check(as_json: bool) -> None:
     faults: list[str] = []
     for look in (
         lambda: load_content(settings),
-        lambda: load_screen(settings.content_dir / "safety"),
+        lambda: load_screen(settings.content_dir / "safety", load_languages().shipped),
         lambda: _directory(settings.content_dir / "directory"),
     ):
         try:

@@ -11,7 +11,6 @@ from babel.units import format_unit
 
 from bot.messages import ChannelTraits, Location
 
-_PAPERS = {"no": "place.papers_not_needed", "yes": "place.papers_needed"}
 _SHARING = {"no": "place.no_sharing", "yes": "place.sharing"}
 
 
@@ -59,7 +58,7 @@ class PlaceWords:
         lines.append(self._hours(place))
         if place.get("languages"):
             lines.append(say("place.languages", languages=self._languages(place["languages"])))
-        lines += [say(_PAPERS.get(place["id_required"], "place.papers_unknown"))]
+        lines += [say(_papers(place))]
         lines += [say(_SHARING.get(place["shares_with_immigration"], "place.sharing_unknown"))]
         lines.append(self._checked(place))
         exact = place.get("precision") == "exact" and not place.get("sample")
@@ -85,7 +84,7 @@ class PlaceWords:
             lines.append(say("place.phone", phone=place["phone"]))
         elif place.get("website"):
             lines.append(say("place.website", url=place["website"]))
-        lines.append(say(_PAPERS.get(place["id_required"], "place.papers_unknown")))
+        lines.append(say(_papers(place)))
         return "\n".join(lines)
 
     def _short(self, place: dict, number: int) -> str:
@@ -137,3 +136,11 @@ class PlaceWords:
             )
         digits = round(kilometres, 1) if kilometres < 10 else round(kilometres)
         return format_unit(digits, "length-kilometer", "short", locale=self._words.language)
+
+
+def _papers(place: dict) -> str:
+    """No papers are needed only where neither identity nor status is asked for; what is not known is said so."""
+    asked = {place["id_required"], place["status_required"]}
+    if "yes" in asked:
+        return "place.papers_needed"
+    return "place.papers_not_needed" if asked == {"no"} else "place.papers_unknown"

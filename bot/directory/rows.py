@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -296,6 +297,7 @@ class _Reading:
         return value
 
 
+@lru_cache(maxsize=1)
 def _countries() -> set[str]:
     return {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()} - {
         "EU",
@@ -307,5 +309,6 @@ def _countries() -> set[str]:
     }
 
 
+@lru_cache(maxsize=1)
 def _languages() -> set[str]:
     return {code for code in Locale("en").languages if re.fullmatch("[a-z]{2,3}", code)}

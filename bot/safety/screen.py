@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +74,8 @@ class Screen:
         return self._words.get(fold(text))
 
 
-def load_screen(folder: Path) -> Screen:
-    """Read every language's rules; raises ValueError naming file and entry."""
+def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
+    """Read every language's rules; raises ValueError naming file and entry, or the one of `languages` without rules."""
     rules = {}
     for path in sorted(folder.glob("*.yml")):
         about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
@@ -87,8 +88,9 @@ def load_screen(folder: Path) -> Screen:
         if missing:
             raise ValueError(f"{path}: words '{missing[0]}' is missing")
         rules[path.stem] = about
-    if not rules:
-        raise ValueError(f"{folder}: no rules found, expected one <language>.yml for each language")
+    missing_rules = [language for language in languages if language not in rules]
+    if missing_rules or not rules:
+        raise ValueError(f"{folder}: no rules for '{(missing_rules or ['any language'])[0]}', expected <language>.yml")
     return Screen(rules)
 
 
