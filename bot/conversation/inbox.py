@@ -100,8 +100,9 @@ class Inbox:
                 attempts=0,
             )
             .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
+            .returning(InboxMessage.position)
         )
-        if result.rowcount == 0:
+        if result.scalar() is None:
             return False
         await session.execute(
             update(Conversation)

@@ -31,6 +31,7 @@ async def test_a_message_delivered_five_times_is_answered_once(assistant):
         await assistant.receive("hello", provider_id="same")
     assert len(assistant.engine.requests) == 1
     assert await count(assistant, InboxMessage) == 1
+    assert await assistant.inbox.accept(Inbound("web", "same", "+15005550006", "hello")) is False
 
 
 async def test_simultaneous_first_messages_make_one_person(assistant):
