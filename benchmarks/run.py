@@ -71,6 +71,7 @@ def measure(size: Size, quick: bool, with_training: bool) -> None:
     if results["machine"]["load_before"] > 0.5:
         progress.note(f"the machine is busy (load {results['machine']['load_before']}): the figures will be noisy")
     model = _stock_model(results, with_training, progress)
+    results["stock_epochs"] = stock.EPOCHS
     results["start_seconds"] = _starts(model, size, progress)
     with farol.ActionStub() as actions:
         with stock.serve(model.path) as other:

