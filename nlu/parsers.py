@@ -13,6 +13,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 
 from nlu.components.calibration import Blend
+from nlu.components.cascade_classifier import FAMILIARITY
 from nlu.runner import SequentialGraphRunner
 
 
@@ -36,7 +37,7 @@ class Parser:
         return Blend()
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities`.
+        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, familiarity`.
 
         A leading slash would make Rasa read the text as a command; it is taken off for the parse.
         """
@@ -49,6 +50,7 @@ class Parser:
             "intent": found.get("intent") or {"name": None, "confidence": 0.0},
             "intent_ranking": found.get("intent_ranking", []),
             "entities": found.get("entities", []),
+            FAMILIARITY: found.get(FAMILIARITY, 1.0),
         }
 
 

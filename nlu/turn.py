@@ -14,6 +14,11 @@ from nlu.text import clean, fold
 DANGER = {"crisis_suicide": 0.3, "violence": 0.35, "trafficking": 0.35, "medical_emergency": 0.35, "pep_urgent": 0.4}
 """From which confidence a danger is acted on even when it is not the likeliest: a false alarm costs less than silence."""
 
+UNFAMILIAR = 0.1
+"""Share of words and pieces of words ever seen below which a text is answered only by one who is SURE: the sentence
+encoder finds a meaning in anything, letters struck at random too."""
+SURE = 0.8
+
 _TOPICS_OFFERED = 3
 _NOT_OFFERED = {"out_of_scope", "affirm", "deny", "greet", "thank", "goodbye", "not_helpful"}
 
@@ -81,7 +86,10 @@ class Engine:
         ranking = parse["intent_ranking"]
         if any(item["confidence"] >= DANGER.get(item["name"], 2) for item in ranking):
             return "danger"
-        return "answer" if parse["intent"]["confidence"] >= self._parsers[language].blend.accept else "ask_back"
+        accept = self._parsers[language].blend.accept
+        if parse["familiarity"] < UNFAMILIAR:
+            accept = max(accept, SURE)
+        return "answer" if parse["intent"]["confidence"] >= accept else "ask_back"
 
     def _pressed(self, command: Command, text: str) -> dict[str, Any]:
         if command.intent not in self._dialogue.domain.intents:

@@ -30,6 +30,9 @@ from nlu.text import clean
 
 _RANKING = 10
 
+FAMILIARITY = "familiarity"
+"""Output: how much of the wording was seen in training, 0..1 (NgramHead.familiarity)."""
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class CascadeClassifier(GraphComponent, IntentClassifier):
@@ -81,7 +84,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         texts = [text for text, _ in examples]
         labels = np.array([index[intent] for _, intent in examples])
         others = sibling_sentences(Path(self._config["others"]), set(texts), index)
-        shelf = Shelf(Path(self._config["embeddings"]), ENCODER)
+        shelf = Shelf(Path(self._config["embeddings"]), ENCODER.load())
         vectors = shelf.encode(texts)
         other_vectors = [(shelf.encode(sentences), numbers) for sentences, numbers in others]
 
@@ -98,11 +101,13 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
     def process(self, messages: List[Message]) -> List[Message]:
         """Set the intent of every message."""
         for message in messages:
-            probabilities = self.probabilities(clean(message.get(TEXT) or ""))
+            text = clean(message.get(TEXT) or "")
+            probabilities = self.probabilities(text)
             best = np.argsort(-probabilities)[:_RANKING]
             ranking = [{"name": self.intents[i], "confidence": float(probabilities[i])} for i in best]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
+            message.set(FAMILIARITY, round(self._ngrams.familiarity(text), 3), add_to_output=True)
         return messages
 
     def probabilities(self, text: str) -> np.ndarray:
@@ -110,7 +115,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         fast = self._ngrams.probabilities(text)
         if fast.max() >= self.blend.gate:
             return fast
-        careful = self._embeddings.probabilities(ENCODER.encode([text]))[0]
+        careful = self._embeddings.probabilities(ENCODER.one(text)[None])[0]
         return self.blend.ngram_share * fast + (1 - self.blend.ngram_share) * careful
 
     def _fit(self, texts: list, labels: np.ndarray, vectors: np.ndarray, others: list) -> tuple:

@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from nlu.text import fold, words
 
+_LONGEST = 4
+
 
 def features(text: str) -> list[str]:
     """Words, pairs of words and 1-4 character pieces within a word of the folded text, with a prefix for each kind."""
@@ -22,7 +24,7 @@ def features(text: str) -> list[str]:
     pieces += [f"p{first} {second}" for first, second in zip(tokens, tokens[1:])]
     for token in tokens:
         padded = f" {token} "
-        for size in (2, 3, 4):
+        for size in range(2, _LONGEST + 1):
             pieces += ["c" + padded[i : i + size] for i in range(len(padded) - size + 1)]
     return pieces
 
@@ -71,6 +73,14 @@ class NgramHead:
         values *= self.idf[rows]
         values /= np.linalg.norm(values)
         return (values @ self.weights[rows] + self.bias) / self.temperature
+
+    def familiarity(self, text: str) -> float:
+        """Share of the text's words and four-letter pieces that training has seen, 0..1; 0 where there are none.
+
+        Typing errors, other languages of the family and new words share many pieces; letters struck at random, none.
+        """
+        telling = [feature for feature in features(text) if feature[0] == "w" or len(feature) == 1 + _LONGEST]
+        return sum(feature in self.vocabulary for feature in telling) / len(telling) if telling else 0.0
 
     def probabilities(self, text: str) -> np.ndarray:
         """Probabilities of each class, float32 summing to 1."""
