@@ -13,7 +13,7 @@ from rasa.core.processor import MessageProcessor
 from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.engine.loader import load_predict_graph_runner
 from rasa.engine.storage.local_model_storage import LocalModelStorage
-from rasa.shared.core.events import SlotSet, deserialise_events
+from rasa.shared.core.events import Event, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 from rasa.utils.endpoints import EndpointConfig
@@ -34,6 +34,8 @@ _FIELDS = {
     "loop_interrupted": ("is_interrupted",),
 }
 """Kinds of events that are sent with the next turn, with the fields of each that the policies read."""
+
+_CLASSES = {kind: Event.resolve_by_type(kind) for kind in _FIELDS}
 
 
 class _Processor(MessageProcessor):
@@ -68,7 +70,7 @@ class Dialogue:
     ) -> tuple[DialogueStateTracker, list[Response]]:
         """Play one message on the tracker these events make; raises what Rasa raises on malformed events."""
         tracker = DialogueStateTracker.from_events(
-            sender, deserialise_events(events), slots=self.domain.slots, domain=self.domain
+            sender, [_event(item) for item in events], slots=self.domain.slots, domain=self.domain
         )
         if not events:
             await self._processor._update_tracker_session(tracker, CollectingOutputChannel())
@@ -96,6 +98,11 @@ def window(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
     else:
         head = []
     return [_stamp(item) for item in head] + [_slim(event.as_dict()) for event in events]
+
+
+def _event(item: dict[str, Any]) -> Event:
+    """One event of `window`; KeyError for any other. (Rasa's own reader walks through all its classes for each.)"""
+    return _CLASSES[item["event"]]._from_parameters(item)
 
 
 def _slim(event: dict[str, Any]) -> dict[str, Any]:

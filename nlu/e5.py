@@ -165,8 +165,8 @@ def _session(model: bytes, threads: int) -> object:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # Threads wait actively for their part of a sentence, but never between sentences: the machine is small.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Threads that wait for work must not keep a core of a small machine busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

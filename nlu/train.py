@@ -27,7 +27,7 @@ from nlu.quiet import quiet
 ROOT = Path(__file__).resolve().parent.parent
 SHELF = ROOT / "models" / "embeddings.sqlite"
 _CODE = ("nlu/components", "nlu/text.py", "nlu/encoder.py", "nlu/e5.py", "nlu/config.yml")
-_STORY_POLICY = ROOT / "nlu" / "components" / "story_policy.py"
+_POLICIES = ROOT / "nlu" / "components" / "policies.py"
 _STAGES = {"embed": "reading the sentences", "fit": "learning"}
 
 
@@ -236,11 +236,11 @@ def _fingerprint(what: str) -> str:
     a word changed in one language must not retrain all."""
     data = ROOT / "nlu" / "data"
     if what == "@dialogue":
-        return _hash([*sorted((ROOT / "stories").glob("*.yml")), _STORY_POLICY])
+        return _hash([*sorted((ROOT / "stories").glob("*.yml")), _POLICIES])
     if what == "@language":
         return _hash([*sorted(data.rglob("*.yml")), ROOT / "nlu" / "language.py", ROOT / "nlu" / "text.py"])
     code = [path for name in _CODE for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
-    code.remove(_STORY_POLICY)
+    code.remove(_POLICIES)
     return _hash([*sorted((data / what).glob("*.yml")), *code])
 
 
