@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 _BASIC = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -24,7 +26,7 @@ _LOOK_ALIKE = str.maketrans(
         "Œ": "OE",
     }
 )
-_ACCENTS = str.maketrans("áíóúâêîôûëïçÁÍÓÚÂÊÎÔÛËÏÈÀ", "aiouaeioueicAIOUAEIOUEIEA")
+_DOTLESS = str.maketrans({"ı": "i", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"})
 
 SEGMENTS = 3
 """Segments a reply may have; each is paid for."""
@@ -35,8 +37,13 @@ def economical(text: str) -> str:
     cheap = text.translate(_LOOK_ALIKE)
     if fits_gsm(cheap):
         return cheap
-    cheaper = cheap.translate(_ACCENTS)
+    cheaper = "".join(c if fits_gsm(c) else _without_accent(c) for c in cheap)
     return cheaper if fits_gsm(cheaper) else text
+
+
+def _without_accent(letter: str) -> str:
+    """The same letter without what is not in the cheap alphabet. Other scripts' letters never fit, whatever is left."""
+    return unicodedata.normalize("NFD", letter.translate(_DOTLESS))[0]
 
 
 def fits_gsm(text: str) -> bool:

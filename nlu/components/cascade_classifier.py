@@ -45,7 +45,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             "typo_copies": 2,
             "typo_weight": 0.5,
             "others": "nlu/data",
-            "others_weight": 0.2,
+            "others_weight": 0.4,
             "folds": 3,
             "embeddings": "models/embeddings.sqlite",
         }

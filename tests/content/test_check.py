@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from bot.content.load import ContentError, Reader
+from tests.conftest import SHIPPED
 from tests.content.conftest import FOLDER
 
 
@@ -25,7 +26,7 @@ def change(path, edit):
 
 def faults(folder) -> str:
     with pytest.raises(ContentError) as error:
-        Reader(folder, ["en", "es", "fr", "ar"]).read()
+        Reader(folder, SHIPPED).read()
     return "\n".join(error.value.faults)
 
 

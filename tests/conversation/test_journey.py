@@ -10,9 +10,9 @@ from sqlalchemy import func, select, text
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient, Tally
 from bot.messages import Consequence, Delivery, DeliveryStatus, Inbound, Location, SendError
 from nlu.contract import Command, Response
+from tests.conftest import PHRASES
 from tests.conversation.fakes import reply
 
-WORDS = {"en": "I want to die", "es": "quiero morirme", "fr": "je veux mourir", "ar": "أريد أن أموت"}
 
 
 async def count(assistant, table) -> int:
@@ -71,7 +71,7 @@ async def test_with_the_engine_down_there_is_a_safe_answer_and_a_person_is_told(
 
 async def test_danger_is_answered_without_the_engine(assistant, language):
     assistant.engine.down = True
-    said = await assistant.receive(WORDS[language])
+    said = await assistant.receive(PHRASES["want_to_die"][language])
     assert assistant.engine.requests == []
     assert assistant.answers[-1].crisis == "crisis_suicide" and assistant.answers[-1].language == language
     assert said and "Farol" not in said[0], "no greeting stands before help"

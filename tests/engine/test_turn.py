@@ -7,19 +7,18 @@ import json
 import pytest
 
 from nlu.contract import Command, ContractError, Hints
+from tests.conftest import PHRASES
 
-GREETING = {"en": "hello", "es": "hola", "fr": "bonjour", "ar": "مرحبا"}
-QUESTION = {"en": "what is PrEP?", "es": "¿qué es la PrEP?", "fr": "c'est quoi la PrEP ?", "ar": "ما هو PrEP؟"}
 
 
 def test_a_greeting_is_answered_in_its_language(say, language):
-    reply = say(GREETING[language])
+    reply = say(PHRASES["greeting"][language])
     assert reply.language == language
     assert [response.key for response in reply.responses] == ["greeting.again"]
 
 
 def test_a_question_is_answered_with_its_topic(say, language):
-    reply = say(QUESTION[language])
+    reply = say(PHRASES["what_is_prep"][language])
     assert [(r.key, r.args) for r in reply.responses] == [("topic", {"topic": "prep_what"})]
 
 

@@ -7,12 +7,13 @@ import json
 
 import pytest
 
+from tests.conftest import PHRASES, SHIPPED
 from tests.journeys.conftest import PUBLIC, Farol
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ASK = {"en": "what is PrEP?", "es": "¿qué es la PrEP?", "fr": "c'est quoi la PrEP ?", "ar": "ما هو PrEP؟"}
-NUMBER = {"en": "+15005550011", "es": "+15005550012", "fr": "+15005550013", "ar": "+15005550014"}
+ASK = PHRASES["what_is_prep"]
+NUMBER = {language: f"+150055501{place:02}" for place, language in enumerate(SHIPPED)}
 
 
 def title(language: str, topic: str) -> str:
