@@ -99,12 +99,14 @@ class Shelf:
         return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
 
 
-
-def _e5() -> Encoder:
+def _e5(many: bool) -> Encoder:
     from nlu.e5 import E5
 
-    return E5()
+    return E5(many=many)
 
 
-ENCODER = SharedEncoder(_e5)
-"""Twelve languages share it."""
+ENCODER = SharedEncoder(lambda: _e5(many=False))
+"""For messages, as they come; all languages share it."""
+
+TRAINING_ENCODER = SharedEncoder(lambda: _e5(many=True))
+"""For the tens of thousands of sentences that are learnt from."""

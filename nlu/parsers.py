@@ -12,13 +12,15 @@ from rasa.shared.constants import INTENT_MESSAGE_PREFIX
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 
-from nlu.components.calibration import Blend
-from nlu.components.cascade_classifier import FAMILIARITY
+from nlu.components.calibration import ACCEPT
+from nlu.components.cascade_classifier import FAMILIARITY, CascadeClassifier
 from nlu.runner import SequentialGraphRunner
 
 
 class Parser:
     """A language's NLU model: text in, intent, ranking and entities out."""
+
+    accept = ACCEPT
 
     def __init__(self, model: Path) -> None:
         with TempDirectoryPath(get_temp_dir_name()) as directory:
@@ -28,13 +30,13 @@ class Parser:
         self._tracker = DialogueStateTracker.from_events("", [])
 
     @property
-    def blend(self) -> Blend:
-        """How sure the classifier has to be, as found in training."""
+    def danger(self) -> dict[str, float]:
+        """From which confidence each danger is acted on, as found in training for the sensitivity in config.yml."""
         for name in self._metadata.predict_schema.nodes:
             component = self._runner.component(name)
-            if hasattr(component, "blend"):
-                return component.blend
-        return Blend()
+            if isinstance(component, CascadeClassifier):
+                return component.blend.danger
+        return {}
 
     def parse(self, text: str) -> dict[str, Any]:
         """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, familiarity`.
@@ -53,13 +55,3 @@ class Parser:
             FAMILIARITY: found.get(FAMILIARITY, 1.0),
         }
 
-
-def load_parsers(folder: Path, languages: list[str]) -> dict[str, Parser]:
-    """A parser for each language; raises FileNotFoundError naming the one that is not trained yet."""
-    parsers = {}
-    for code in languages:
-        model = folder / f"{code}.tar.gz"
-        if not model.is_file():
-            raise FileNotFoundError(f"{model}: language '{code}' has no model yet; run: farol train --language {code}")
-        parsers[code] = Parser(model)
-    return parsers

@@ -105,22 +105,23 @@ async def _errors(request: web.Request, handler: object) -> web.StreamResponse:
 
 
 def load(models: Path, actions_url: str) -> object:
-    """Load every model. Raises FileNotFoundError with the command that trains what is missing."""
+    """Load every model. Raises ModelRefused naming the one that is missing or was changed, and what to do."""
     from nlu.dialogue import Dialogue
     from nlu.encoder import ENCODER
     from nlu.language import LanguageIdentifier
     from nlu.languages import load_languages
-    from nlu.parsers import load_parsers
+    from nlu.manifest import DIALOGUE, LANGUAGE, POOLED, Manifest, model_of
+    from nlu.parsers import Parser
     from nlu.turn import Engine
+    from nlu.zero_shot import ZeroShotParser
 
     languages = load_languages()
-    for name in ("dialogue.tar.gz", "language.bin"):
-        if not (models / name).is_file():
-            raise FileNotFoundError(f"{models / name}: not trained yet; run: farol train")
-    parsers = load_parsers(models / "nlu", list(languages.shipped))
+    manifest = Manifest(models)
+    identifier = LanguageIdentifier(manifest.verified(LANGUAGE), languages)
+    dialogue = Dialogue(manifest.verified(DIALOGUE), actions_url)
+    parsers = {code: Parser(manifest.verified(model_of(code))) for code in languages.shipped}
     ENCODER.load()
-    identifier = LanguageIdentifier(models / "language.bin", languages)
-    return Engine(languages, identifier, parsers, Dialogue(models / "dialogue.tar.gz", actions_url))
+    return Engine(languages, identifier, parsers, ZeroShotParser(manifest.verified(POOLED)), dialogue)
 
 
 def _give_back() -> None:
@@ -167,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         engine = load(chosen.models, chosen.actions)
         _give_back()
-    except (FileNotFoundError, ValueError) as error:
+    except ValueError as error:
         print(f"engine: {error}", file=sys.stderr)
         return 2
     asyncio.run(_serve(engine, chosen.host, chosen.port))

@@ -10,9 +10,7 @@ from nlu.language import Guess, LanguageIdentifier
 from nlu.languages import Languages
 from nlu.parsers import Parser
 from nlu.text import clean, fold
-
-DANGER = {"crisis_suicide": 0.3, "violence": 0.35, "trafficking": 0.35, "medical_emergency": 0.35, "pep_urgent": 0.4}
-"""From which confidence a danger is acted on even when it is not the likeliest: a false alarm costs less than silence."""
+from nlu.zero_shot import ZeroShotParser
 
 UNFAMILIAR = 0.1
 """Share of words and pieces of words ever seen below which a text is answered only by one who is SURE: the sentence
@@ -27,11 +25,17 @@ class Engine:
     """Everything a turn needs, loaded once and never changed."""
 
     def __init__(
-        self, languages: Languages, identifier: LanguageIdentifier, parsers: dict[str, Parser], dialogue: Dialogue
+        self,
+        languages: Languages,
+        identifier: LanguageIdentifier,
+        parsers: dict[str, Parser],
+        foreign: ZeroShotParser,
+        dialogue: Dialogue,
     ) -> None:
         self.languages = languages
         self._identifier = identifier
         self._parsers = parsers
+        self._foreign = foreign
         self._dialogue = dialogue
         self._names = {fold(language.name): code for code, language in languages.shipped.items()}
 
@@ -39,13 +43,16 @@ class Engine:
         """Language and NLU of one text, without any dialogue. `language` None identifies it."""
         text = clean(text)
         guess = Guess(language, 1.0, language) if language else self._identify(text, request)
-        parse = self._parsers[guess.language].parse(text)
+        parser = self._parsers.get(guess.detected, self._foreign)
+        parse = parser.parse(text)
+        decision, danger = _decide(parse, parser)
         return {
             **parse,
             "language": guess.language,
             "language_confidence": round(guess.confidence, 4),
             "detected": guess.detected,
-            "decision": self._decide(parse, guess.language),
+            "decision": decision,
+            "danger": danger,
         }
 
     async def turn(self, request: TurnRequest) -> TurnReply:
@@ -81,16 +88,6 @@ class Engine:
             return Guess(named, 1.0, named)
         return self._identifier.identify(text, request.hints) if request else self._identifier.identify(text)
 
-    def _decide(self, parse: dict[str, Any], language: str) -> str:
-        """'answer', 'danger' or 'ask_back'."""
-        ranking = parse["intent_ranking"]
-        if any(item["confidence"] >= DANGER.get(item["name"], 2) for item in ranking):
-            return "danger"
-        accept = self._parsers[language].blend.accept
-        if parse["familiarity"] < UNFAMILIAR:
-            accept = max(accept, SURE)
-        return "answer" if parse["intent"]["confidence"] >= accept else "ask_back"
-
     def _pressed(self, command: Command, text: str) -> dict[str, Any]:
         if command.intent not in self._dialogue.domain.intents:
             raise ContractError(f"command.intent: '{command.intent}' is not an intent")
@@ -110,14 +107,20 @@ class Engine:
         return guess.language, request.hints.chosen
 
 
+def _decide(parse: dict[str, Any], parser: Parser | ZeroShotParser) -> tuple[str, str | None]:
+    """'answer', 'danger' with its intent, or 'ask_back'; a danger goes before what is likelier."""
+    for item in parse["intent_ranking"]:
+        if item["confidence"] >= parser.danger.get(item["name"], 2):
+            return "danger", item["name"]
+    accept = max(parser.accept, SURE) if parse["familiarity"] < UNFAMILIAR else parser.accept
+    return ("answer" if parse["intent"]["confidence"] >= accept else "ask_back"), None
+
+
 def _heard(parsed: dict[str, Any]) -> dict[str, Any]:
     """The parse as the dialogue is told of it: danger before the likeliest, nothing at all when in doubt."""
     intent = parsed["intent"]
     if parsed["decision"] == "danger":
-        intent = max(
-            (item for item in parsed["intent_ranking"] if item["confidence"] >= DANGER.get(item["name"], 2)),
-            key=lambda item: item["confidence"],
-        )
+        intent = next(item for item in parsed["intent_ranking"] if item["name"] == parsed["danger"])
     elif parsed["decision"] == "ask_back":
         intent = {"name": FALLBACK_INTENT, "confidence": 1.0}
     return {

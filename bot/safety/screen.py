@@ -1,30 +1,23 @@
 """Recognises explicit signs of danger, and the words that must always work, without engine or database.
 
 The rules are content (content/safety/<language>.yml, how they are compared is explained there) and are tried in every
-language, because somebody in danger may write in another than before. All patterns are built from escaped words and
-bounded gaps, so a long message takes time in proportion to its length.
+language, because somebody in danger may write in another than before.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from bot.safety.phrases import Phrases, fold
+
 CRISES = ("crisis_suicide", "medical_emergency", "violence", "trafficking", "pep_urgent")
 """In the order they are answered when a message shows several."""
 
 WORDS = ("stop", "start", "erase", "quick_exit")
-
-_LIMIT = 4096
-_ARABIC = str.maketrans(
-    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ک": "ك", "ی": "ي"}
-)
-_MARKS = re.compile("[\u0640\u200b-\u200f\u202a-\u202e\u2060-\u2069'’‘`´]")
 
 
 @dataclass(frozen=True)
@@ -45,11 +38,12 @@ class Screen:
         }
         # Exceptions hold across languages: 'kms' is despair in English and kilometres in French.
         self._exceptions = {
-            name: _any([phrase for _, entry in found for phrase in entry.get("not") or []])
+            name: Phrases((phrase, language) for language, entry in found for phrase in entry.get("not") or [])
             for name, found in entries.items()
         }
         self._crises = {
-            name: [(language, _any(entry["phrases"])) for language, entry in found] for name, found in entries.items()
+            name: Phrases((phrase, language) for language, entry in found for phrase in entry["phrases"])
+            for name, found in entries.items()
         }
         self._words = {
             fold(phrase): Sign(name, language)
@@ -60,13 +54,14 @@ class Screen:
 
     def crisis(self, text: str, first: str | None = None) -> Sign | None:
         """The most urgent sign in a text; of several languages that show it, `first` if it is among them."""
-        folded = fold(text)
+        words = fold(text).split()
         for name in CRISES:
-            exceptions = self._exceptions[name]
-            left = exceptions.sub(" ; ", folded) if exceptions else folded
-            languages = [language for language, phrases in self._crises[name] if phrases.search(left)]
+            languages = self._crises[name].find(words)
+            # Hardly any message shows a sign, so the exceptions are looked at last.
             if languages:
-                return Sign(name, first if first in languages else languages[0])
+                languages = self._crises[name].find(self._exceptions[name].without(words))
+            if languages:
+                return Sign(name, first if first in languages else min(languages))
         return None
 
     def word(self, text: str) -> Sign | None:
@@ -93,33 +88,3 @@ def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
         raise ValueError(f"{folder}: no rules for '{(missing_rules or ['any language'])[0]}', expected <language>.yml")
     return Screen(rules)
 
-
-def fold(text: str) -> str:
-    """A text as the rules compare it: small letters, no accents, no punctuation, one form of each Arabic letter."""
-    text = unicodedata.normalize("NFKD", _MARKS.sub("", text[:_LIMIT].lower()))
-    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_ARABIC)
-    text = text.replace("œ", "oe")
-    return " ".join(re.findall(r"\w+", re.sub(r"(.)\1{2,}", r"\1\1", text)))
-
-
-def _any(phrases: list[str]) -> re.Pattern | None:
-    if not phrases:
-        return None
-    patterns = {_pattern(phrase) for phrase in phrases}
-    return re.compile(r"(?<!\w)(?:" + "|".join(sorted(patterns, key=len, reverse=True)) + r")(?!\w)")
-
-
-def _pattern(phrase: str) -> str:
-    parts = []
-    for part in phrase.replace("...", " … ").split():
-        if part == "…":
-            # Up to three words in between; possessive-free but bounded, so matching stays linear.
-            parts.append(r"(?: \w+){0,3}")
-            continue
-        ending = r"\w*" if part.endswith("*") else ""
-        words = fold(part.rstrip("*")).split()
-        parts.append(" ".join(map(re.escape, words)) + ending)
-    pattern = ""
-    for part in parts:
-        pattern += part if part.startswith("(?:") or not pattern else " " + part
-    return pattern

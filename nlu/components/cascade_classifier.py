@@ -7,6 +7,8 @@ embeddings alone 86.1 / 90.6 / 88.8 / 71.3 %, both averaged 93.1 / 93.7 / 91.1 /
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Text
 
@@ -20,12 +22,11 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu.components.calibration import Blend, calibrate
+from nlu.components.calibration import Blend, calibrate, sharpened
 from nlu.components.embeddings import EmbeddingHead
-from nlu.components.ngrams import NgramHead
-from nlu.components.noise import misspelt
-from nlu.components.siblings import sibling_sentences
-from nlu.encoder import ENCODER, Shelf
+from nlu.components.ngrams import NgramHead, NgramTrainer
+from nlu.components.pooled import FOLDS, PooledHead, fold_of
+from nlu.encoder import ENCODER, TRAINING_ENCODER, Shelf
 from nlu.text import clean
 
 _RANKING = 10
@@ -44,9 +45,9 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         return {
             "typo_copies": 2,
             "typo_weight": 0.5,
+            "danger": {},
             "others": "nlu/data",
-            "others_weight": 0.4,
-            "folds": 3,
+            "pooled": "pooled.npz",
             "embeddings": "models/embeddings.sqlite",
         }
 
@@ -78,25 +79,41 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Train both halves and how to blend them, by cross-validation; save; return the resource."""
-        examples = [(clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples]
+        examples = dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples)
         self.intents = sorted({intent for _, intent in examples})
         index = {intent: number for number, intent in enumerate(self.intents)}
         texts = [text for text, _ in examples]
         labels = np.array([index[intent] for _, intent in examples])
-        others = sibling_sentences(Path(self._config["others"]), set(texts), index)
-        shelf = Shelf(Path(self._config["embeddings"]), ENCODER.load())
+        shelf = Shelf(Path(self._config["embeddings"]), TRAINING_ENCODER.load())
         vectors = shelf.encode(texts)
-        other_vectors = [(shelf.encode(sentences), numbers) for sentences, numbers in others]
+        pooled = self._pooled_head(shelf)
+        copies, copy_weight = self._config["typo_copies"], self._config["typo_weight"]
+        ngrams = NgramTrainer(texts, labels, len(self.intents), copies, copy_weight)
 
-        def fit(rows: np.ndarray) -> tuple[NgramHead, EmbeddingHead]:
-            return self._fit([texts[row] for row in rows], labels[rows], vectors[rows], other_vectors)
-
-        self.blend = calibrate(fit, texts, labels, vectors, folds=self._config["folds"])
-        self._ngrams, self._embeddings = fit(np.arange(len(texts)))
+        part = np.array([fold_of(text) for text in texts])
+        jobs = [np.flatnonzero(part != left_out) for left_out in range(FOLDS)] + [np.arange(len(texts))]
+        # saga lets go of the interpreter: as many fits at once as there are cores for this process.
+        with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
+            *partial, self._ngrams = pool.map(ngrams.fit, jobs)
+        fast = np.zeros((len(texts), len(self.intents)), dtype=np.float32)
+        careful = np.zeros_like(fast)
+        for left_out in range(FOLDS):
+            seen, held_out = jobs[left_out], np.flatnonzero(part == left_out)
+            head = EmbeddingHead.train(vectors[seen], labels[seen], pooled.start(self.intents, left_out))
+            fast[held_out] = ngrams.scores(partial[left_out], held_out)
+            careful[held_out] = head.scores(vectors[held_out])
+        self.blend = calibrate(fast, careful, labels, self.intents, self._config["danger"])
+        self._embeddings = EmbeddingHead.train(vectors, labels, pooled.start(self.intents))
         self._ngrams.temperature = self.blend.ngram_temperature
         self._embeddings.temperature = self.blend.embedding_temperature
         self._save()
         return self._resource
+
+    def _pooled_head(self, shelf: Shelf) -> PooledHead:
+        path = Path(os.environ.get("FAROL_MODELS", "models")) / self._config["pooled"]
+        if not path.is_file():
+            PooledHead.train(Path(self._config["others"]), shelf).save(path)
+        return PooledHead.load(path)
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Set the intent of every message."""
@@ -114,24 +131,9 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         """Calibrated probability of each of `intents` for a clean text; the encoder is asked only when in doubt."""
         fast = self._ngrams.probabilities(text)
         if fast.max() >= self.blend.gate:
-            return fast
+            return sharpened(fast)
         careful = self._embeddings.probabilities(ENCODER.one(text)[None])[0]
-        return self.blend.ngram_share * fast + (1 - self.blend.ngram_share) * careful
-
-    def _fit(self, texts: list, labels: np.ndarray, vectors: np.ndarray, others: list) -> tuple:
-        copies = self._config["typo_copies"]
-        noisy = list(texts)
-        weight = [1.0] * len(texts)
-        for copy in range(copies):
-            noisy += [misspelt(text, copy) for text in texts]
-            weight += [self._config["typo_weight"]] * len(texts)
-        classes = len(self.intents)
-        ngrams = NgramHead.train(noisy, np.tile(labels, 1 + copies), np.array(weight), classes)
-        all_vectors = np.vstack([vectors] + [v - v.mean(axis=0) for v, _ in others])
-        all_labels = np.concatenate([labels] + [numbers for _, numbers in others])
-        own = np.arange(len(all_labels)) < len(labels)
-        embeddings = EmbeddingHead.train(all_vectors, all_labels, own, self._config["others_weight"], classes)
-        return ngrams, embeddings
+        return sharpened(self.blend.ngram_share * fast + (1 - self.blend.ngram_share) * careful)
 
     def _save(self) -> None:
         with self._storage.write_to(self._resource) as directory:

@@ -1,0 +1,40 @@
+"""Understands languages that are not shipped, as far as the sentence encoder carries: what an intent means in every
+language at once, applied to a sentence in yet another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlu.components.pooled import PooledHead
+from nlu.encoder import ENCODER
+from nlu.text import clean
+
+_TEMPERATURE = 1.0
+"""Each shipped language left out and then read this way: see benchmarks/lab-book.md, 'zero-shot'."""
+
+_RANKING = 10
+
+
+class ZeroShotParser:
+    """As nlu.parsers.Parser, without entities; believed only where it is sure."""
+
+    accept = 0.6
+    danger: dict[str, float] = {
+        name: 0.4 for name in ("crisis_suicide", "violence", "trafficking", "medical_emergency", "pep_urgent")
+    }
+
+    def __init__(self, pooled: Path) -> None:
+        head = PooledHead.load(pooled)
+        self._intents = head.intents
+        self._head = head.anywhere()
+        self._head.temperature = _TEMPERATURE
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Rasa's form of a parse: `text, intent, intent_ranking, entities, familiarity`."""
+        probabilities = self._head.probabilities(ENCODER.one(clean(text))[None])[0]
+        best = np.argsort(-probabilities)[:_RANKING]
+        ranking = [{"name": self._intents[i], "confidence": float(probabilities[i])} for i in best]
+        return {"text": text, "intent": ranking[0], "intent_ranking": ranking, "entities": [], "familiarity": 1.0}
