@@ -29,6 +29,9 @@ TEXT_LIMIT = 4096
 EVENTS_LIMIT = 400
 """Tracker events the engine accepts; what it returns is always far below."""
 
+DANGERS = ("crisis_suicide", "violence", "trafficking", "medical_emergency", "pep_urgent")
+"""The intents that mean somebody may be in danger."""
+
 FALLBACK_INTENT = "nlu_fallback"
 """Rasa's own name for 'not understood'; dialogue rules ask back on it."""
 

@@ -13,7 +13,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 
 from nlu.components.calibration import ACCEPT
-from nlu.components.cascade_classifier import FAMILIARITY, CascadeClassifier
+from nlu.components.cascade_classifier import DANGER, FAMILIARITY
 from nlu.runner import SequentialGraphRunner
 
 
@@ -29,17 +29,8 @@ class Parser:
             )
         self._tracker = DialogueStateTracker.from_events("", [])
 
-    @property
-    def danger(self) -> dict[str, float]:
-        """From which confidence each danger is acted on, as found in training for the sensitivity in config.yml."""
-        for name in self._metadata.predict_schema.nodes:
-            component = self._runner.component(name)
-            if isinstance(component, CascadeClassifier):
-                return component.blend.danger
-        return {}
-
     def parse(self, text: str) -> dict[str, Any]:
-        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, familiarity`.
+        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, danger, familiarity`.
 
         A leading slash would make Rasa read the text as a command; it is taken off for the parse.
         """
@@ -52,6 +43,7 @@ class Parser:
             "intent": found.get("intent") or {"name": None, "confidence": 0.0},
             "intent_ranking": found.get("intent_ranking", []),
             "entities": found.get("entities", []),
+            DANGER: found.get(DANGER),
             FAMILIARITY: found.get(FAMILIARITY, 1.0),
         }
 

@@ -45,14 +45,12 @@ class Engine:
         guess = Guess(language, 1.0, language) if language else self._identify(text, request)
         parser = self._parsers.get(guess.detected, self._foreign)
         parse = parser.parse(text)
-        decision, danger = _decide(parse, parser)
         return {
             **parse,
             "language": guess.language,
             "language_confidence": round(guess.confidence, 4),
             "detected": guess.detected,
-            "decision": decision,
-            "danger": danger,
+            "decision": _decide(parse, parser),
         }
 
     async def turn(self, request: TurnRequest) -> TurnReply:
@@ -107,20 +105,19 @@ class Engine:
         return guess.language, request.hints.chosen
 
 
-def _decide(parse: dict[str, Any], parser: Parser | ZeroShotParser) -> tuple[str, str | None]:
-    """'answer', 'danger' with its intent, or 'ask_back'; a danger goes before what is likelier."""
-    for item in parse["intent_ranking"]:
-        if item["confidence"] >= parser.danger.get(item["name"], 2):
-            return "danger", item["name"]
+def _decide(parse: dict[str, Any], parser: Parser | ZeroShotParser) -> str:
+    """'danger', 'answer' or 'ask_back'; a danger goes before what is likelier."""
+    if parse["danger"]:
+        return "danger"
     accept = max(parser.accept, SURE) if parse["familiarity"] < UNFAMILIAR else parser.accept
-    return ("answer" if parse["intent"]["confidence"] >= accept else "ask_back"), None
+    return "answer" if parse["intent"]["confidence"] >= accept else "ask_back"
 
 
 def _heard(parsed: dict[str, Any]) -> dict[str, Any]:
     """The parse as the dialogue is told of it: danger before the likeliest, nothing at all when in doubt."""
     intent = parsed["intent"]
     if parsed["decision"] == "danger":
-        intent = next(item for item in parsed["intent_ranking"] if item["name"] == parsed["danger"])
+        intent = {"name": parsed["danger"], "confidence": 1.0}
     elif parsed["decision"] == "ask_back":
         intent = {"name": FALLBACK_INTENT, "confidence": 1.0}
     return {

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from nlu.components.pooled import PooledHead
+from nlu.contract import DANGERS
 from nlu.encoder import ENCODER
 from nlu.text import clean
 
 _TEMPERATURE = 1.0
 """Each shipped language left out and then read this way: see benchmarks/lab-book.md, 'zero-shot'."""
 
+_DANGER = 0.4
 _RANKING = 10
 
 
@@ -22,9 +24,6 @@ class ZeroShotParser:
     """As nlu.parsers.Parser, without entities; believed only where it is sure."""
 
     accept = 0.6
-    danger: dict[str, float] = {
-        name: 0.4 for name in ("crisis_suicide", "violence", "trafficking", "medical_emergency", "pep_urgent")
-    }
 
     def __init__(self, pooled: Path) -> None:
         head = PooledHead.load(pooled)
@@ -37,4 +36,14 @@ class ZeroShotParser:
         probabilities = self._head.probabilities(ENCODER.one(clean(text))[None])[0]
         best = np.argsort(-probabilities)[:_RANKING]
         ranking = [{"name": self._intents[i], "confidence": float(probabilities[i])} for i in best]
-        return {"text": text, "intent": ranking[0], "intent_ranking": ranking, "entities": [], "familiarity": 1.0}
+        return {
+            "text": text,
+            "intent": ranking[0],
+            "intent_ranking": ranking,
+            "entities": [],
+            "danger": ranking[0]["name"] if self._is_danger(ranking) else None,
+            "familiarity": 1.0,
+        }
+
+    def _is_danger(self, ranking: list[dict]) -> bool:
+        return ranking[0]["name"] in DANGERS and ranking[0]["confidence"] >= _DANGER

@@ -15,6 +15,8 @@ COMMANDS = {
     "migrate": ("bot.cli.serve", "Bring the database up to date: tables, directory, towns."),
     "content": ("bot.cli.content", "Answers, facts, rules: the files that staff edit."),
     "directory": ("bot.cli.directory", "Places that help, from content/directory."),
+    "evaluate": ("bot.cli.evaluate", "Measure how well each language is understood."),
+    "language": ("bot.cli.language", "The languages: what each has and lacks; lay out one more."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }
 """The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:

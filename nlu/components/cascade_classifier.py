@@ -10,7 +10,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Text
+from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -31,6 +31,9 @@ from nlu.text import clean
 
 _RANKING = 10
 
+DANGER = "danger"
+"""Output: the likeliest of the dangers where they are likely enough together, or None."""
+
 FAMILIARITY = "familiarity"
 """Output: how much of the wording was seen in training, 0..1 (NgramHead.familiarity)."""
 
@@ -45,7 +48,8 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         return {
             "typo_copies": 2,
             "typo_weight": 0.5,
-            "danger": {},
+            "dangers": [],
+            "danger_alarms": 0.03,
             "others": "nlu/data",
             "pooled": "pooled.npz",
             "embeddings": "models/embeddings.sqlite",
@@ -102,7 +106,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             head = EmbeddingHead.train(vectors[seen], labels[seen], pooled.start(self.intents, left_out))
             fast[held_out] = ngrams.scores(partial[left_out], held_out)
             careful[held_out] = head.scores(vectors[held_out])
-        self.blend = calibrate(fast, careful, labels, self.intents, self._config["danger"])
+        self.blend = calibrate(fast, careful, labels, self._dangers(), self._config["danger_alarms"])
         self._embeddings = EmbeddingHead.train(vectors, labels, pooled.start(self.intents))
         self._ngrams.temperature = self.blend.ngram_temperature
         self._embeddings.temperature = self.blend.embedding_temperature
@@ -124,6 +128,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             ranking = [{"name": self.intents[i], "confidence": float(probabilities[i])} for i in best]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
+            message.set(DANGER, self._danger(probabilities), add_to_output=True)
             message.set(FAMILIARITY, round(self._ngrams.familiarity(text), 3), add_to_output=True)
         return messages
 
@@ -134,6 +139,15 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             return sharpened(fast)
         careful = self._embeddings.probabilities(ENCODER.one(text)[None])[0]
         return sharpened(self.blend.ngram_share * fast + (1 - self.blend.ngram_share) * careful)
+
+    def _dangers(self) -> List[int]:
+        return [number for number, intent in enumerate(self.intents) if intent in self._config["dangers"]]
+
+    def _danger(self, probabilities: np.ndarray) -> Optional[Text]:
+        dangers = self._dangers()
+        if not dangers or probabilities[dangers].sum() < self.blend.danger:
+            return None
+        return self.intents[max(dangers, key=lambda number: probabilities[number])]
 
     def _save(self) -> None:
         with self._storage.write_to(self._resource) as directory:

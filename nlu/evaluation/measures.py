@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 from nlu.components.calibration import ACCEPT
+from nlu.contract import DANGERS
 
-DANGERS = ("crisis_suicide", "violence", "trafficking", "medical_emergency", "pep_urgent")
 TOLD_INDIRECTLY = {"indirect", "story", "free"}
 """Kinds of test sentences that tell a danger without naming it; all others are explicit."""
 

@@ -1,0 +1,148 @@
+"""farol evaluate: how well each language is understood, on sentences its training data's authors have not seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+import yaml
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from rich.table import Table
+
+from bot.cli.console import err, fail, out, read_settings
+from bot.safety.screen import Screen, load_screen
+from bot.settings import ROOT, Settings
+from nlu.languages import load_languages
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_DIRECTIONS = {code: language.direction for code, language in load_languages().shipped.items()}
+
+
+@click.command()
+@click.option("--language", "chosen", multiple=True, metavar="xx", help="Only this language (may be repeated).")
+@click.option(
+    "--sentences",
+    type=click.Path(path_type=Path),
+    default=ROOT / "tests" / "understanding",
+    help="Folder of labelled sentences, one file a language.",
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write a page to look at: tables, curves, confusions.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.option("--stock", multiple=True, metavar="xx", help="Also train Rasa's default pipeline on this language (long).")
+@click.option("--stock-epochs", default=100, show_default=True, help="Epochs of that training.")
+def evaluate(
+    chosen: tuple, sentences: Path, report: Path | None, as_json: bool, stock: tuple, stock_epochs: int
+) -> None:
+    """Measure how well each language is understood: intents, confidence, language, danger."""
+    settings = read_settings()
+    languages = list(chosen or load_languages().shipped)
+    unknown = [code for code in [*languages, *stock] if code not in load_languages().shipped]
+    if unknown:
+        fail(f"{unknown[0]}: not in nlu/languages.yml; known: {', '.join(load_languages().shipped)}")
+    languages += [code for code in stock if code not in languages]
+    screen = load_screen(settings.content_dir / "safety")
+    asked = {
+        "sentences": {code: labelled(sentences / f"{code}.yml", screen) for code in languages},
+        "stock": list(stock),
+        "stock_epochs": stock_epochs,
+    }
+    figures = _measure(settings, asked)
+    figures["date"] = date.today().isoformat()
+    if report:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(page(figures), encoding="utf-8")
+        err.print(f"Report: {report}")
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False, indent=1))
+    else:
+        show(figures)
+
+
+def labelled(path: Path, screen: Screen) -> list[dict]:
+    """The sentences of a file with what the safety screen's rules find; leaves with the fault if it has one."""
+    if not path.is_file():
+        fail(f"{path}: not there; docs/adding-a-language.md says how a language gets test sentences")
+    try:
+        groups = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["sentences"]
+        items = [{**item, "intent": intent} for intent, group in groups.items() for item in group]
+        for item in items:
+            sign = screen.crisis(item["text"])
+            item["sign"] = sign.name if sign else None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        fail(f"{path}: expected 'sentences:', each intent with a list of text and kind ({error})")
+    return items
+
+
+def _measure(settings: Settings, asked: dict) -> dict:
+    if not settings.engine_python.exists():
+        fail(f"{settings.engine_python}: the engine's Python is not there; run: make setup")
+    command = [str(settings.engine_python), "-W", "ignore", "-m", "nlu.evaluation", "--models", str(settings.models_dir)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=json.dumps(asked),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.returncode)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def show(figures: dict) -> None:
+    """The figures as a table, or as plain lines where nobody looks."""
+    columns = {
+        "intents": lambda f: f["accuracy"],
+        "macro F1": lambda f: f["macro_f1"],
+        "ECE": lambda f: f["calibration"]["ece"],
+        "answered": lambda f: f["asking_back"]["coverage"],
+        "of these right": lambda f: f["asking_back"]["precision"],
+        "unknown AUROC": lambda f: f["unknown_auroc"],
+        "language": lambda f: f["language"]["sentences"],
+        "1-3 words": lambda f: f["language"]["short"],
+        "danger explicit": lambda f: f["danger"]["explicit"]["recall"],
+        "indirect": lambda f: f["danger"]["indirect"]["recall"],
+        "false alarms": lambda f: f["danger"]["false_alarms"],
+    }
+    if any("stock" in about for about in figures["languages"].values()):
+        columns["Rasa's default"] = lambda f: f["stock"]["accuracy"] if "stock" in f else None
+    rows = [
+        [code, str(about["sentences"]), *(percent(figure(about)) for figure in columns.values())]
+        for code, about in figures["languages"].items()
+    ]
+    means = figures["mean"]
+    rows.append(["mean", "", *(percent(value) for value in means.values())])
+    rows[-1] += [""] * (len(columns) + 2 - len(rows[-1]))
+    heads = ["language", "sentences", *columns]
+    if out.is_terminal:
+        table = Table(title="In per cent, on sentences the training data's authors have not seen")
+        for number, head in enumerate(heads):
+            table.add_column(head, justify="left" if number == 0 else "right")
+        for row in rows:
+            table.add_row(*row, style="bold" if row[0] == "mean" else None)
+        out.print(table)
+    else:
+        for row in [heads, *rows]:
+            print("\t".join(row))
+    times = figures["parse_ms"]
+    print(f"One parse, milliseconds: p50 {times['p50']}, p95 {times['p95']}, p99 {times['p99']}")
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage with one decimal, a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def page(figures: dict) -> str:
+    """The report as one HTML file without anything from elsewhere."""
+    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
+    templates.filters["percent"] = percent
+    names = {code: language.name for code, language in load_languages().shipped.items()}
+    return templates.get_template("evaluation.html").render(figures=figures, names=names, directions=_DIRECTIONS)
