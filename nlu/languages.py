@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -13,21 +13,34 @@ FILE = HERE / "languages.yml"
 
 @dataclass(frozen=True)
 class Language:
-    """A language Farol understands and writes. `direction` is 'ltr' or 'rtl', `script` ISO 15924."""
+    """A language Farol understands and writes. `direction` is 'ltr' or 'rtl', `script` ISO 15924.
+
+    One that is not `ready` is being written: it can be trained and counted, and people are not offered it.
+    """
 
     code: str
     name: str
     script: str
     direction: str
+    ready: bool = True
 
 
 @dataclass(frozen=True)
 class Languages:
-    """All of them, the default, and which one stands in for a language that is not among them."""
+    """All of them, the default, and which one stands in for a language that is not among them.
 
-    shipped: dict[str, Language]
+    `varieties` maps what the identifier tells apart to the language it is written like.
+    """
+
+    announced: dict[str, Language]
     default: str
     fallback: dict[str, str]
+    varieties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shipped(self) -> dict[str, Language]:
+        """Those that are ready, by code."""
+        return {code: language for code, language in self.announced.items() if language.ready}
 
     def nearest(self, code: str) -> str:
         """The language to answer in for somebody who writes in `code`."""
@@ -37,12 +50,16 @@ class Languages:
 def load_languages(path: Path = FILE) -> Languages:
     """Read languages.yml; raises ValueError naming the file and the language that is wrong."""
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    shipped = {}
+    announced = {}
     for code, about in data["languages"].items():
         missing = {"name", "script", "direction"} - set(about)
         if missing or about["direction"] not in ("ltr", "rtl"):
             raise ValueError(f"{path}: language '{code}' needs name, script (Latn, Arab...) and direction (ltr or rtl)")
-        shipped[code] = Language(code, about["name"], about["script"], about["direction"])
-    if data["default"] not in shipped:
+        ready = about.get("ready", True)
+        announced[code] = Language(code, about["name"], about["script"], about["direction"], ready is True)
+    found = Languages(
+        announced, data["default"], dict(data.get("fallback") or {}), dict(data.get("varieties") or {})
+    )
+    if data["default"] not in found.shipped:
         raise ValueError(f"{path}: default '{data['default']}' is not one of the languages")
-    return Languages(shipped, data["default"], dict(data.get("fallback") or {}))
+    return found

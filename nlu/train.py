@@ -38,10 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = options.parse_args(arguments)
     if chosen.worker:
         return _work(chosen.models)
-    languages = list(load_languages().shipped)
-    unknown = [code for code in chosen.language or [] if code not in languages]
+    known, languages = load_languages().announced, list(load_languages().shipped)
+    unknown = [code for code in chosen.language or [] if code not in known]
     if unknown:
-        print(f"--language {unknown[0]}: not in nlu/languages.yml; known: {', '.join(languages)}", file=sys.stderr)
+        print(f"--language {unknown[0]}: not in nlu/languages.yml; known: {', '.join(known)}", file=sys.stderr)
         return 2
     try:
         report = train(chosen.models, chosen.language or languages, chosen.force, everything=not chosen.language)

@@ -153,7 +153,7 @@ class Reader:
         for fact, about in schema.items():
             for value, meaning in about["values"].items():
                 phrase = (facts.get(fact) or {}).get(value)
-                if not isinstance(phrase, str):
+                if not isinstance(phrase, str) or not phrase.strip():
                     self._fault(file, f"{fact}: no phrase for '{value}'")
                     continue
                 strange = set(_PLACEHOLDER.findall(phrase)) - {*(meaning.get("details") or ()), "country"}
@@ -168,6 +168,8 @@ class Reader:
         for key, text in data.items():
             if not isinstance(key, str) or not isinstance(text, str):
                 self._fault(file, f"{section}: '{key}' must be a text; put yes, no and numbers in quotes")
+            elif not text.strip():
+                self._fault(file, f"{section}: '{key}' is empty")
         return {str(key): str(text).strip() for key, text in data.items()}
 
     def _short(self, file: str, what: str, text: str) -> None:

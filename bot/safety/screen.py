@@ -70,9 +70,12 @@ class Screen:
 
 
 def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
-    """Read every language's rules; raises ValueError naming file and entry, or the one of `languages` without rules."""
+    """Read the rules of `languages`, or of all there are; raises ValueError naming file and entry, or the one without."""
     rules = {}
+    languages = list(languages)
     for path in sorted(folder.glob("*.yml")):
+        if languages and path.stem not in languages:
+            continue  # still being written
         about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         for name, entry in (about.get("crisis") or {}).items():
             if name not in CRISES:

@@ -95,16 +95,18 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         ngrams = NgramTrainer(texts, labels, len(self.intents), copies, copy_weight)
 
         part = np.array([fold_of(text) for text in texts])
-        jobs = [np.flatnonzero(part != left_out) for left_out in range(FOLDS)] + [np.arange(len(texts))]
+        jobs = [np.flatnonzero(part != left_out) for left_out in range(FOLDS)]
         # saga lets go of the interpreter: as many fits at once as there are cores for this process.
         with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
-            *partial, self._ngrams = pool.map(ngrams.fit, jobs)
+            whole = pool.submit(ngrams.fit, np.arange(len(texts)))
+            drafts = list(pool.map(lambda rows: ngrams.fit(rows, draft=True), jobs))
+            self._ngrams = whole.result()
         fast = np.zeros((len(texts), len(self.intents)), dtype=np.float32)
         careful = np.zeros_like(fast)
         for left_out in range(FOLDS):
             seen, held_out = jobs[left_out], np.flatnonzero(part == left_out)
             head = EmbeddingHead.train(vectors[seen], labels[seen], pooled.start(self.intents, left_out))
-            fast[held_out] = ngrams.scores(partial[left_out], held_out)
+            fast[held_out] = ngrams.scores(drafts[left_out], held_out)
             careful[held_out] = head.scores(vectors[held_out])
         self.blend = calibrate(fast, careful, labels, self._dangers(), self._config["danger_alarms"])
         self._embeddings = EmbeddingHead.train(vectors, labels, pooled.start(self.intents))

@@ -34,8 +34,13 @@ class LookupEntityExtractor(GraphComponent, EntityExtractorMixin):
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """`entities`: the types looked up; `confirmed`: those that count only where the trained extractor before this
-        one marked the same words, because the words alone do not tell ('I am in Mali', 'I come from Mali')."""
-        return {"entities": ["service", "country", "language", "population"], "confirmed": ["country"]}
+        one marked the same words, because the words alone do not tell ('I am in Mali', 'I come from Mali'); `learnt`:
+        those of which the trained extractor also finds words that are not listed."""
+        return {
+            "entities": ["service", "country", "language", "population", "time"],
+            "confirmed": ["country"],
+            "learnt": ["time"],
+        }
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -96,7 +101,8 @@ class LookupEntityExtractor(GraphComponent, EntityExtractorMixin):
             kept = [
                 entity
                 for entity in earlier
-                if entity["entity"] not in self._config["entities"] and not any(_overlap(entity, f) for f in found)
+                if (entity["entity"] not in self._config["entities"] or entity["entity"] in self._config["learnt"])
+                and not any(_overlap(entity, f) for f in found)
             ]
             message.set(ENTITIES, kept + found, add_to_output=True)
         return messages

@@ -43,11 +43,16 @@ class NgramTrainer:
         self._vectorizer = TfidfVectorizer(analyzer=features, sublinear_tf=True, min_df=2, dtype=np.float32)
         self._matrix = self._vectorizer.fit_transform(written)
 
-    def fit(self, rows: np.ndarray) -> NgramHead:
-        """A head that has learnt from the sentences numbered `rows`, and their copies."""
-        every = (rows[None] + self._count * np.arange(len(self._weight) // self._count)[:, None]).ravel()
-        # saga reaches lbfgs's accuracy on these sparse rows in a seventh of the time; ten passes are enough.
-        model = LogisticRegression(C=12.0, solver="saga", max_iter=10, tol=1e-2, random_state=0)
+    def fit(self, rows: np.ndarray, draft: bool = False) -> NgramHead:
+        """A head that has learnt from the sentences numbered `rows` and their copies.
+
+        A draft, a fourth of the work, leaves the copies out and stops early: enough to see how sure to be.
+        """
+        copies = 0 if draft else len(self._weight) // self._count - 1
+        every = (rows[None] + self._count * np.arange(1 + copies)[:, None]).ravel()
+        # saga reaches lbfgs's accuracy on these sparse rows in a seventh of the time.
+        passes = 6 if draft else 8
+        model = LogisticRegression(C=12.0, solver="saga", max_iter=passes, tol=1e-2, random_state=0)
         model.fit(self._matrix[every], self._labels[every], sample_weight=self._weight[every])
         weights = np.zeros((self._matrix.shape[1], self._classes), dtype=np.float32)
         bias = np.full(self._classes, -20.0, dtype=np.float32)
