@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = list(yaml.safe_load((ROOT / "nlu" / "languages.yml").read_text("utf-8"))["languages"])
+SHIPPED = tuple(yaml.safe_load((ROOT / "nlu" / "languages.yml").read_text("utf-8"))["languages"])
 PHRASES = yaml.safe_load((ROOT / "tests" / "phrases.yml").read_text("utf-8"))
 
 

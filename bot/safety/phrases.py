@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 _LIMIT = 4096
@@ -47,12 +48,12 @@ class Phrases:
             self._add(phrase, label)
         self._folded.clear()
 
-    def find(self, words: list[str | None]) -> set[str]:
-        """The labels of all phrases in a message."""
-        found: set[str] = set()
+    def find(self, words: list[str | None]) -> Counter[str]:
+        """The labels of all phrases in a message, with how many words each label's phrases cover together."""
+        found: Counter[str] = Counter()
         for start in range(len(words)):
-            for _, labels in _matches(self._root, words, start):
-                found.update(labels)
+            for end, labels in _matches(self._root, words, start):
+                found.update(dict.fromkeys(labels, end - start))
         return found
 
     def without(self, words: list[str | None]) -> list[str | None]:

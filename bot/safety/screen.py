@@ -53,7 +53,7 @@ class Screen:
         }
 
     def crisis(self, text: str, first: str | None = None) -> Sign | None:
-        """The most urgent sign in a text; of several languages that show it, `first` if it is among them."""
+        """The most urgent sign in a text; of several languages that show it `first`, or the one that shows most of it."""
         words = fold(text).split()
         for name in CRISES:
             languages = self._crises[name].find(words)
@@ -61,7 +61,7 @@ class Screen:
             if languages:
                 languages = self._crises[name].find(self._exceptions[name].without(words))
             if languages:
-                return Sign(name, first if first in languages else min(languages))
+                return Sign(name, first if first in languages else languages.most_common(1)[0][0])
         return None
 
     def word(self, text: str) -> Sign | None:
