@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlu.contract import FALLBACK_INTENT, Command, ContractError, Response, TurnReply, TurnRequest
+from nlu.contract import FALLBACK_INTENT, Command, ContractError, Hints, Response, TurnReply, TurnRequest
 from nlu.dialogue import Dialogue, window
 from nlu.language import Guess, LanguageIdentifier
 from nlu.languages import Languages
@@ -45,6 +45,10 @@ class Engine:
         guess = Guess(language, 1.0, language) if language else self._identify(text, request)
         parser = self._parsers.get(guess.detected, self._foreign)
         parse = parser.parse(text)
+        if parse["familiarity"] < UNFAMILIAR and not language:
+            # Letters of no language we know say nothing about which to ask back in.
+            known = self._known(request)
+            guess = Guess(known, 0.0, known)
         return {
             **parse,
             "language": guess.language,
@@ -56,7 +60,7 @@ class Engine:
     async def turn(self, request: TurnRequest) -> TurnReply:
         """Understand, decide, answer. Raises ContractError for a command or events that cannot be."""
         if request.command:
-            known = self.languages.nearest(request.hints.chosen or request.hints.earlier or self.languages.default)
+            known = self._known(request)
             parsed = {**self._pressed(request.command, request.text), "decision": "command"}
             guess = Guess(known, 1.0, known)
         else:
@@ -85,6 +89,11 @@ class Engine:
         if named:
             return Guess(named, 1.0, named)
         return self._identifier.identify(text, request.hints) if request else self._identifier.identify(text)
+
+    def _known(self, request: TurnRequest | None) -> str:
+        """The language a person is known to read, before the message says anything."""
+        hints = request.hints if request else Hints()
+        return self.languages.nearest(hints.chosen or hints.earlier or self.languages.default)
 
     def _pressed(self, command: Command, text: str) -> dict[str, Any]:
         if command.intent not in self._dialogue.domain.intents:

@@ -1,12 +1,17 @@
-"""Names of countries in every language, from Unicode's CLDR through Babel: to show them and to read them."""
+"""Names of countries in every language: Unicode's CLDR, through Babel, to show them and to read them, and to read them
+also what people call them otherwise, as listed for the engine in nlu/data (inflected, misspelt, in other scripts)."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
+import yaml
 from babel import Locale
+
+from nlu.languages import HERE
 
 _ALIASES = {
     "uk": "GB", "u k": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "northern ireland": "GB",
@@ -59,7 +64,21 @@ def _names(languages: tuple[str, ...]) -> dict[str, str]:
         for code, name in Locale.parse(language).territories.items():
             if len(code) == 2 and code not in _NO_COUNTRY:
                 names.setdefault(_fold(name), code)
+    for language in languages:
+        for code, name in _called(language):
+            names.setdefault(_fold(name), code)
     return names | _ALIASES
+
+
+def _called(language: str) -> Iterator[tuple[str, str]]:
+    """(code, word) of the synonyms of countries in a language's training data."""
+    path = HERE / "data" / language / "entities.yml"
+    if path.is_file():
+        for block in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["nlu"]:
+            if re.fullmatch("[A-Z]{2}", block.get("synonym", "")):
+                for line in block["examples"].splitlines():
+                    if len(line.strip()) > 4:
+                        yield block["synonym"], line.strip()[2:]
 
 
 def _fold(text: str) -> str:

@@ -151,7 +151,7 @@ class Workers:
             spoken = language if state.language else crisis.language
             remembered = replace(state, language=spoken, greeted=True, choices=())
             return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name)
-        word = self._screen.word(text) if text else None
+        word = self._screen.word(text, first=language) if text else None
         if word and word.name in ("stop", "start", "quick_exit"):
             key, effect = {
                 "stop": ("stopped", "opt_out"),

@@ -45,12 +45,11 @@ class Screen:
             name: Phrases((phrase, language) for language, entry in found for phrase in entry["phrases"])
             for name, found in entries.items()
         }
-        self._words = {
-            fold(phrase): Sign(name, language)
-            for language, about in rules.items()
-            for name in WORDS
-            for phrase in about["words"].get(name) or []
-        }
+        self._words: dict[str, dict[str, Sign]] = {}
+        for language, about in rules.items():
+            for name in WORDS:
+                for phrase in about["words"].get(name) or []:
+                    self._words.setdefault(fold(phrase), {}).setdefault(language, Sign(name, language))
 
     def crisis(self, text: str, first: str | None = None) -> Sign | None:
         """The most urgent sign in a text; of several languages that show it `first`, or the one that shows most of it."""
@@ -64,18 +63,21 @@ class Screen:
                 return Sign(name, first if first in languages else languages.most_common(1)[0][0])
         return None
 
-    def word(self, text: str) -> Sign | None:
-        """The compliance word a whole message consists of."""
-        return self._words.get(fold(text))
+    def word(self, text: str, first: str | None = None) -> Sign | None:
+        """The compliance word a whole message consists of: of several languages that have it, `first`'s or the first."""
+        signs = self._words.get(fold(text))
+        return signs and (signs.get(first) or next(iter(signs.values())))
 
 
 def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
     """Read the rules of `languages`, or of all there are; raises ValueError naming file and entry, or the one without."""
     rules = {}
     languages = list(languages)
-    for path in sorted(folder.glob("*.yml")):
-        if languages and path.stem not in languages:
-            continue  # still being written
+    # In the order of the languages, or of the names: where a word belongs to several, the first has it.
+    paths = [folder / f"{language}.yml" for language in languages] if languages else sorted(folder.glob("*.yml"))
+    for path in paths:
+        if not path.is_file():
+            continue
         about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         for name, entry in (about.get("crisis") or {}).items():
             if name not in CRISES:
