@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 
 import yaml
@@ -37,8 +36,14 @@ def is_country(code: str) -> bool:
 
 
 def find_country(text: str, languages: tuple[str, ...]) -> str | None:
-    """The one country named in a short text ('in france', 'je suis en Espagne', 'بفرنسا'), or None."""
-    names = _names(languages)
+    """The one country named in a short text ('in france', 'je suis en Espagne', 'بفرنسا'), or None.
+
+    Its proper names go first: among the misspelt ones are everyday words ('suis' for Suisse).
+    """
+    return _found(text, _names(languages)) or _found(text, _called(languages))
+
+
+def _found(text: str, names: dict[str, str]) -> str | None:
     tokens = _fold(text).split()
     found = []
     for length in range(min(_LONGEST, len(tokens)), 0, -1):
@@ -64,21 +69,22 @@ def _names(languages: tuple[str, ...]) -> dict[str, str]:
         for code, name in Locale.parse(language).territories.items():
             if len(code) == 2 and code not in _NO_COUNTRY:
                 names.setdefault(_fold(name), code)
-    for language in languages:
-        for code, name in _called(language):
-            names.setdefault(_fold(name), code)
     return names | _ALIASES
 
 
-def _called(language: str) -> Iterator[tuple[str, str]]:
-    """(code, word) of the synonyms of countries in a language's training data."""
-    path = HERE / "data" / language / "entities.yml"
-    if path.is_file():
-        for block in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["nlu"]:
+@lru_cache(maxsize=4)
+def _called(languages: tuple[str, ...]) -> dict[str, str]:
+    """The synonyms of countries in the languages' training data."""
+    names: dict[str, str] = {}
+    for path in (HERE / "data" / language / "entities.yml" for language in languages):
+        blocks = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["nlu"] if path.is_file() else ()
+        for block in blocks:
             if re.fullmatch("[A-Z]{2}", block.get("synonym", "")):
                 for line in block["examples"].splitlines():
-                    if len(line.strip()) > 4:
-                        yield block["synonym"], line.strip()[2:]
+                    name = _fold(line.strip()[2:])
+                    if len(name) > 2:
+                        names.setdefault(name, block["synonym"])
+    return names
 
 
 def _fold(text: str) -> str:
