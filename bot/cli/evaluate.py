@@ -31,7 +31,11 @@ _DIRECTIONS = {code: language.direction for code, language in load_languages().s
     default=ROOT / "tests" / "understanding",
     help="Folder of labelled sentences, one file a language.",
 )
-@click.option("--report", type=click.Path(path_type=Path), help="Write a page to look at: tables, curves, confusions.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Write a page to look at (tables, curves, confusions), or with the ending .md the table alone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--stock", multiple=True, metavar="xx", help="Also train Rasa's default pipeline on this language (long).")
 @click.option("--stock-epochs", default=100, show_default=True, help="Epochs of that training.")
@@ -55,7 +59,7 @@ def evaluate(
     figures["date"] = date.today().isoformat()
     if report:
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(page(figures), encoding="utf-8")
+        report.write_text(markdown(figures) if report.suffix == ".md" else page(figures), encoding="utf-8")
         err.print(f"Report: {report}")
     if as_json:
         print(json.dumps(figures, ensure_ascii=False, indent=1))
@@ -96,31 +100,39 @@ def _measure(settings: Settings, asked: dict) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def show(figures: dict) -> None:
-    """The figures as a table, or as plain lines where nobody looks."""
-    columns = {
-        "intents": lambda f: f["accuracy"],
-        "macro F1": lambda f: f["macro_f1"],
-        "ECE": lambda f: f["calibration"]["ece"],
-        "answered": lambda f: f["asking_back"]["coverage"],
-        "of these right": lambda f: f["asking_back"]["precision"],
-        "unknown AUROC": lambda f: f["unknown_auroc"],
-        "language": lambda f: f["language"]["sentences"],
-        "1-3 words": lambda f: f["language"]["short"],
-        "danger explicit": lambda f: f["danger"]["explicit"]["recall"],
-        "indirect": lambda f: f["danger"]["indirect"]["recall"],
-        "false alarms": lambda f: f["danger"]["false_alarms"],
-    }
-    if any("stock" in about for about in figures["languages"].values()):
-        columns["Rasa's default"] = lambda f: f["stock"]["accuracy"] if "stock" in f else None
+_COLUMNS = {
+    "intents": (lambda f: f["accuracy"], "accuracy"),
+    "macro F1": (lambda f: f["macro_f1"], "macro_f1"),
+    "ECE": (lambda f: f["calibration"]["ece"], "ece"),
+    "answered": (lambda f: f["asking_back"]["coverage"], "coverage"),
+    "of these right": (lambda f: f["asking_back"]["precision"], "precision"),
+    "unknown AUROC": (lambda f: f["unknown_auroc"], "unknown_auroc"),
+    "language": (lambda f: f["language"]["sentences"], "language_sentences"),
+    "1-3 words": (lambda f: f["language"]["short"], "language_short"),
+    "danger explicit": (lambda f: f["danger"]["explicit"]["recall"], "danger_explicit"),
+    "indirect": (lambda f: f["danger"]["indirect"]["recall"], "danger_indirect"),
+    "false alarms": (lambda f: f["danger"]["false_alarms"], "danger_false_alarms"),
+    "Rasa's default": (lambda f: f["stock"]["accuracy"] if "stock" in f else None, None),
+}
+"""Column -> its figure of a language, and the name of the mean."""
+
+
+def rows_of(figures: dict) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table, in per cent, the mean last."""
+    shown = dict(_COLUMNS)
+    if not any("stock" in about for about in figures["languages"].values()):
+        del shown["Rasa's default"]
     rows = [
-        [code, str(about["sentences"]), *(percent(figure(about)) for figure in columns.values())]
+        [code, str(about["sentences"]), *(percent(figure(about)) for figure, _ in shown.values())]
         for code, about in figures["languages"].items()
     ]
-    means = figures["mean"]
-    rows.append(["mean", "", *(percent(value) for value in means.values())])
-    rows[-1] += [""] * (len(columns) + 2 - len(rows[-1]))
-    heads = ["language", "sentences", *columns]
+    rows.append(["mean", "", *(percent(figures["mean"].get(mean)) for _, mean in shown.values())])
+    return ["language", "sentences", *shown], rows
+
+
+def show(figures: dict) -> None:
+    """The figures as a table, or as plain lines where nobody looks."""
+    heads, rows = rows_of(figures)
     if out.is_terminal:
         table = Table(title="In per cent, on sentences the training data's authors have not seen")
         for number, head in enumerate(heads):
@@ -133,6 +145,26 @@ def show(figures: dict) -> None:
             print("\t".join(row))
     times = figures["parse_ms"]
     print(f"One parse, milliseconds: p50 {times['p50']}, p95 {times['p95']}, p99 {times['p99']}")
+
+
+def markdown(figures: dict) -> str:
+    """The table for a page of documentation."""
+    heads, rows = rows_of(figures)
+    times = figures["parse_ms"]
+    lines = [
+        "# How well each language is understood",
+        "",
+        f"Measured on {figures['date']} by `farol evaluate --report benchmarks/understanding.md`, on the sentences of",
+        "`tests/understanding/`, whose authors and those of the training data have not seen each other's. In per cent.",
+        "*Danger*: acted on by the rules of the safety screen or by the model; *indirect*: told without the word.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|---" + "|--:" * (len(heads) - 1) + "|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+        f"One parse, the language known, milliseconds: p50 {times['p50']}, p95 {times['p95']}, p99 {times['p99']}.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def percent(share: float | None) -> str:

@@ -13,6 +13,7 @@ import click
 from bot.cli.console import fail, language_option, quiet_logs, read_settings, run
 from bot.conversation.engine import EngineClient, EngineDown
 from bot.conversation.engine_process import EngineProcess
+from bot.safety.screen import load_screen
 from bot.settings import ROOT, Settings
 from nlu.languages import load_languages
 
@@ -23,7 +24,7 @@ _DEFAULT_ENGINE = "http://127.0.0.1:5005"
 @click.command()
 @language_option(help="Language of all texts; auto identifies each.")
 def parse(language: str) -> None:
-    """Read texts from standard input, a line each, and print what is understood: language, intent, entities.
+    """Read texts from standard input, a line each, and print what is understood: language, intent, entities, danger.
 
     Uses a running engine (FAROL_ENGINE_URL) or starts one for the occasion.
     """
@@ -35,15 +36,18 @@ def parse(language: str) -> None:
 
 
 async def _parse(settings: Settings, language: str) -> int:
+    screen = load_screen(settings.content_dir / "safety", load_languages().shipped)
     async with an_engine(settings) as engine:
         for texts in _batches(sys.stdin.buffer):
-            for parsed in await engine.parse(texts, language):
-                print(json.dumps(_line(parsed), ensure_ascii=False), flush=False)
+            for text, parsed in zip(texts, await engine.parse(texts, language), strict=True):
+                sign = screen.crisis(text, first=parsed["language"])
+                print(json.dumps(_line(parsed, sign and sign.name), ensure_ascii=False), flush=False)
             sys.stdout.flush()
     return 0
 
 
-def _line(parsed: dict) -> dict:
+def _line(parsed: dict, sign: str | None) -> dict:
+    """`danger` is what the rules of the safety screen found or, failing that, the model."""
     return {
         "text": parsed["text"],
         "language": parsed["language"],
@@ -51,7 +55,8 @@ def _line(parsed: dict) -> dict:
         "detected": parsed["detected"],
         "intent": parsed["intent"]["name"],
         "confidence": round(parsed["intent"]["confidence"], 4),
-        "decision": parsed["decision"],
+        "decision": "danger" if sign else parsed["decision"],
+        "danger": sign or parsed["danger"],
         "ranking": [{"intent": r["name"], "confidence": round(r["confidence"], 4)} for r in parsed["intent_ranking"]],
         "entities": [
             {key: entity[key] for key in ("entity", "value", "start", "end") if key in entity}
