@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Text
 
+import marisa_trie
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -152,18 +153,19 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         return self.intents[max(dangers, key=lambda number: probabilities[number])]
 
     def _save(self) -> None:
+        ngrams = self._ngrams.packed()
         with self._storage.write_to(self._resource) as directory:
-            np.savez_compressed(
+            np.savez(
                 directory / "weights.npz",
-                idf=self._ngrams.idf,
-                ngram_weights=self._ngrams.weights.astype(np.float16),
-                ngram_bias=self._ngrams.bias,
+                vocabulary=np.frombuffer(ngrams.vocabulary.tobytes(), dtype=np.uint8),
+                idf=ngrams.idf,
+                ngram_weights=ngrams.weights,
+                ngram_bias=ngrams.bias,
                 centre=self._embeddings.centre,
                 embedding_weights=self._embeddings.weights,
                 embedding_bias=self._embeddings.bias,
             )
-            vocabulary = sorted(self._ngrams.vocabulary, key=self._ngrams.vocabulary.get)
-            about = {"intents": self.intents, "blend": self.blend.to_json(), "vocabulary": vocabulary}
+            about = {"intents": self.intents, "blend": self.blend.to_json()}
             (directory / "about.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -183,9 +185,9 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             component.intents = about["intents"]
             component.blend = Blend(**about["blend"])
             component._ngrams = NgramHead(
-                {feature: row for row, feature in enumerate(about["vocabulary"])},
+                marisa_trie.Trie().frombytes(weights["vocabulary"].tobytes()),
                 weights["idf"],
-                weights["ngram_weights"].astype(np.float32),
+                weights["ngram_weights"],
                 weights["ngram_bias"],
                 component.blend.ngram_temperature,
             )

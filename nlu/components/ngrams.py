@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import marisa_trie
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -67,11 +68,14 @@ class NgramTrainer:
 
 
 class NgramHead:
-    """TF-IDF n-grams into a logistic regression. `vocabulary` maps a feature to its row of `weights`."""
+    """TF-IDF n-grams into a logistic regression. `vocabulary` maps a feature to its row of `weights`.
+
+    Packed, it takes a quarter of the memory: a trie instead of a dictionary, and weights in 16 bits.
+    """
 
     def __init__(
         self,
-        vocabulary: dict[str, int],
+        vocabulary: dict[str, int] | marisa_trie.Trie,
         idf: np.ndarray,
         weights: np.ndarray,
         bias: np.ndarray,
@@ -94,7 +98,16 @@ class NgramHead:
         values = 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
         values *= self.idf[rows]
         values /= np.linalg.norm(values)
-        return (values @ self.weights[rows] + self.bias) / self.temperature
+        return (values @ self.weights[rows].astype(np.float32) + self.bias) / self.temperature
+
+    def packed(self) -> NgramHead:
+        """The same with its rows in the order a trie gives them."""
+        trie = marisa_trie.Trie(self.vocabulary)
+        rows = np.empty(len(trie), dtype=np.int64)
+        for feature, row in self.vocabulary.items():
+            rows[trie[feature]] = row
+        weights = self.weights[rows].astype(np.float16)
+        return NgramHead(trie, self.idf[rows], weights, self.bias, self.temperature)
 
     def familiarity(self, text: str) -> float:
         """Share of the text's words and four-letter pieces that training has seen, 0..1; 0 where there are none.
