@@ -142,7 +142,11 @@ def train_own(examples: list[tuple[str, str]], scratch: Path, out: Path) -> None
     for example in examples:
         by_language.setdefault(example[1], []).append(example)
     most = max(map(len, by_language.values()))
-    shown = [own[row % len(own)] for own in by_language.values() for row in range(int((most * len(own)) ** 0.5))]
+    shuffle = random.Random(0).shuffle
+    shown = []
+    for own in by_language.values():
+        shuffle(own)  # or it would be the greetings, which come first, that are shown again
+        shown += [own[row % len(own)] for row in range(int((most * len(own)) ** 0.5))]
     lines = []
     for text, code in shown:
         words = normal(text).split()

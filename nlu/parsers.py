@@ -13,8 +13,9 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 
 from nlu.components.calibration import ACCEPT
-from nlu.components.cascade_classifier import DANGER, FAMILIARITY
+from nlu.components.cascade_classifier import DANGER, FAMILIARITY, CascadeClassifier
 from nlu.runner import SequentialGraphRunner
+from nlu.text import fold, words
 
 
 class Parser:
@@ -28,9 +29,11 @@ class Parser:
                 Path(directory), model, LocalModelStorage, SequentialGraphRunner
             )
         self._tracker = DialogueStateTracker.from_events("", [])
+        components = map(self._runner.component, self._metadata.predict_schema.nodes)
+        self._seen = next((c._ngrams.vocabulary for c in components if isinstance(c, CascadeClassifier)), None)
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, danger, familiarity`.
+        """Rasa's parse of a clean text: `text, intent, intent_ranking, entities, danger, familiarity, strange`.
 
         A leading slash would make Rasa read the text as a command; it is taken off for the parse.
         """
@@ -45,5 +48,11 @@ class Parser:
             "entities": found.get("entities", []),
             DANGER: found.get(DANGER),
             FAMILIARITY: found.get(FAMILIARITY, 1.0),
+            "strange": self._is_strange(text),
         }
+
+    def _is_strange(self, text: str) -> bool:
+        """One or two words that training has never seen: a town, a name, an answer to what was asked."""
+        tokens = words(fold(text))
+        return self._seen is not None and len(tokens) <= 2 and not any("w" + token in self._seen for token in tokens)
 

@@ -118,7 +118,8 @@ def _decide(parse: dict[str, Any], parser: Parser | ZeroShotParser) -> str:
     """'danger', 'answer' or 'ask_back'; a danger goes before what is likelier."""
     if parse["danger"]:
         return "danger"
-    accept = max(parser.accept, SURE) if parse["familiarity"] < UNFAMILIAR else parser.accept
+    unknown = parse["strange"] or parse["familiarity"] < UNFAMILIAR
+    accept = max(parser.accept, SURE) if unknown else parser.accept
     return "answer" if parse["intent"]["confidence"] >= accept else "ask_back"
 
 

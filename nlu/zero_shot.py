@@ -43,6 +43,7 @@ class ZeroShotParser:
             "entities": [],
             "danger": ranking[0]["name"] if self._is_danger(ranking) else None,
             "familiarity": 1.0,
+            "strange": False,
         }
 
     def _is_danger(self, ranking: list[dict]) -> bool:

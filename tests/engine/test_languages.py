@@ -69,3 +69,7 @@ def test_another_language_is_answered_in_the_likeliest_shared_one(engine):
     assert engine.parse("Vorrei sapere dove posso fare il test dell'HIV")["language"] == "es"
     assert engine.parse("Wo kann ich einen Arzt ohne Papiere finden?")["language"] == "en"
     assert heard(engine, "Wo kann ich einen Arzt ohne Papiere finden?", earlier="tr")["language"] == "tr"
+
+
+def test_a_greeting_is_enough_for_a_beginning(engine, language):
+    assert engine.parse(PHRASES["greeting"][language])["language"] == language
