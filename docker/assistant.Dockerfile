@@ -11,17 +11,17 @@ ARG PYTHON=python:3.11-slim-bookworm
 FROM ${PYTHON} AS build
 # The release uv.lock was written with; the same as in tools/bootstrap.py.
 RUN pip install --no-cache-dir uv==0.13.9
-ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
+ENV UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --frozen --no-default-groups --group assistant --no-install-project
 COPY README.md ./
 COPY bot/ bot/
 COPY actions/ actions/
 COPY nlu/ nlu/
 # Last, and quick: the `farol` command.
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --frozen --no-default-groups --group assistant
 
 FROM ${PYTHON}

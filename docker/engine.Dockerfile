@@ -12,19 +12,19 @@ ARG PYTHON=python:3.10-slim-bookworm
 FROM ${PYTHON} AS build
 # The release uv.lock was written with; the same as in tools/bootstrap.py.
 RUN pip install --no-cache-dir uv==0.13.9
-ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
+ENV UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --frozen --no-default-groups --group engine --no-install-project
 COPY nlu/ nlu/
 COPY stories/ stories/
 # The shelf of embeddings is for training only; it is kept between builds and left out of the image.
-RUN --mount=type=cache,target=/root/.cache/farol \
+RUN --mount=type=cache,target=/var/cache/farol \
     mkdir models \
-    && (cp /root/.cache/farol/embeddings.sqlite models/ 2>/dev/null || true) \
+    && (cp /var/cache/farol/embeddings.sqlite models/ 2>/dev/null || true) \
     && RASA_TELEMETRY_ENABLED=false .venv/bin/python -W ignore -m nlu.train --models models \
-    && mv models/embeddings.sqlite /root/.cache/farol/
+    && mv models/embeddings.sqlite /var/cache/farol/
 
 FROM ${PYTHON}
 # Nothing in the running image can install software.
