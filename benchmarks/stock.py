@@ -24,6 +24,7 @@ import yaml
 
 from benchmarks.servers import ENGINE_PYTHON, ROOT, Line, Server, ServerFailed, run_timed, serving
 from benchmarks.turns import Turn
+from nlu.evaluation.stock import PIPELINE
 
 NAME = "stock Rasa"
 DATA = ROOT / "nlu" / "data" / "en"
@@ -33,15 +34,7 @@ KEPT = ROOT / "models" / "bench-stock"
 CONFIG = "recipe: default.v1\nassistant_id: stock\nlanguage: en\n"
 EPOCHS = int(os.environ.get("STOCK_EPOCHS", "100"))
 """Rasa's default is 100. Fewer make a model that is as large and as slow and less right, in a fraction of the time."""
-_FEWER = """pipeline:
-- name: WhitespaceTokenizer
-- name: RegexFeaturizer
-- name: LexicalSyntacticFeaturizer
-- name: CountVectorsFeaturizer
-- {{name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}}
-- {{name: DIETClassifier, epochs: {epochs}, constrain_similarities: true}}
-- name: EntitySynonymMapper
-- {{name: ResponseSelector, epochs: {epochs}, constrain_similarities: true}}
+_FEWER = PIPELINE + """- {{name: ResponseSelector, epochs: {epochs}, constrain_similarities: true}}
 - {{name: FallbackClassifier, threshold: 0.3, ambiguity_threshold: 0.1}}
 """
 if EPOCHS != 100:
