@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -37,7 +38,7 @@ class Languages:
     fallback: dict[str, str]
     varieties: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def shipped(self) -> dict[str, Language]:
         """Those that are ready, by code."""
         return {code: language for code, language in self.announced.items() if language.ready}

@@ -112,7 +112,7 @@ def _read_sentences(target: Path) -> None:
     def progress(count: int) -> None:
         nonlocal done
         done += count
-        print(f"@progress embed {done / missing:.3f}", flush=True)
+        print(f"@progress {done / missing:.3f}", flush=True)
 
     shelf.encode(texts, progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,8 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
-
-_STAGES = {"embed": "reading the sentences", "fit": "learning"}
+from typing import Callable
 
 
 class TrainingFailed(RuntimeError):
@@ -22,8 +22,8 @@ class TrainingFailed(RuntimeError):
 class Workshop:
     """Up to two processes, each training one model after another: Rasa and TensorFlow take seconds to import.
 
-    A job is the name of a model file; a process is told it on a line of its own and answers `@progress stage share`
-    lines and `@done`.
+    A job is the name of a model file; a process is told it on a line of its own and answers with lines `@progress
+    share`, where it knows how far it is, and `@done`.
     """
 
     def __init__(self, command: list[str], folder: Path, jobs: int, languages: int) -> None:
@@ -45,7 +45,7 @@ class Workshop:
         for worker in self._workers:
             worker.close()
 
-    def run(self, jobs: list[str], done: object) -> None:
+    def run(self, jobs: list[str], done: Callable[[str, float], None]) -> None:
         """Do `jobs`, in this order as places get free; calls `done(job, seconds)` after each, one at a time."""
         queue, lock = SimpleQueue(), threading.Lock()
         for job in jobs:
@@ -60,7 +60,11 @@ class Workshop:
                     job = queue.get_nowait()
                 except Empty:
                     return
-                seconds = worker.do(job)
+                try:
+                    seconds = worker.do(job)
+                except TrainingFailed:
+                    _empty(queue)  # the others finish what they are at, and begin nothing more
+                    raise
                 with lock:
                     done(job, seconds)
 
@@ -90,13 +94,13 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def update(self, job: str, share: float, stage: str) -> None:
+    def update(self, job: str, share: float) -> None:
         """`share` of this job is done, 0..1."""
         with self._lock:
             before = self._doing.get(job, 0.0)
             self._doing[job] = share
             if self._bar is not None:
-                self._bar.set_postfix_str(f"{_named(job)}: {stage}")
+                self._bar.set_postfix_str(_named(job))
                 self._bar.update(100 * (share - before))
             if share >= 1:
                 self._done += 1
@@ -116,15 +120,15 @@ class _Worker:
     def do(self, job: str) -> float:
         """Do one job, return its seconds; raises TrainingFailed with the last the process said."""
         started = time.monotonic()
-        self._progress.update(job, 0.0, "learning")
+        self._progress.update(job, 0.0)
         try:
             print(job, file=self._process.stdin, flush=True)
             for line in self._process.stdout:
                 word, *rest = line.split() or [""]
                 if word == "@progress":
-                    self._progress.update(job, min(float(rest[1]), 0.99), _STAGES[rest[0]])
+                    self._progress.update(job, min(float(rest[0]), 0.99))
                 elif word == "@done":
-                    self._progress.update(job, 1.0, "done")
+                    self._progress.update(job, 1.0)
                     return round(time.monotonic() - started, 1)
         except BrokenPipeError:
             pass
@@ -140,6 +144,12 @@ class _Worker:
         self._process.stdin.close()
         self._process.stdout.close()
         self._errors.close()
+
+
+def _empty(queue: SimpleQueue) -> None:
+    with contextlib.suppress(Empty):
+        while True:
+            queue.get_nowait()
 
 
 def _named(job: str) -> str:

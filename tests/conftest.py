@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nlu.languages import load_languages
+
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = tuple(yaml.safe_load((ROOT / "nlu" / "languages.yml").read_text("utf-8"))["languages"])
+SHIPPED = tuple(load_languages().shipped)
 PHRASES = yaml.safe_load((ROOT / "tests" / "phrases.yml").read_text("utf-8"))
 
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "bot.content": {"bot.messages", "nlu.contract", "nlu.languages"},
     "bot.directory": {"bot.messages", "bot.db", "bot.settings"},
     "bot.safety": set(),
-    "bot.languages": {"nlu.contract", "nlu.languages"},
+    "bot.languages": {"bot.content.load", "bot.safety", "nlu.languages"},
     "bot.conversation": {
         "bot.messages", "bot.db", "bot.vault", "bot.channels.base", "bot.content", "bot.safety",
         "nlu.contract",

@@ -12,6 +12,7 @@ import click
 import structlog
 from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Table
 
 from bot.content.load import ContentError
 from bot.conversation.engine import EngineDown, EngineRefused
@@ -41,6 +42,20 @@ def fail(message: str, code: int = 2) -> NoReturn:
     """Say what is wrong on standard error and leave."""
     err.print(f"[bold red]farol:[/] {message}" if err.is_terminal else f"farol: {message}", markup=err.is_terminal)
     sys.exit(code)
+
+
+def print_table(heads: list[str], rows: list[list[str]], caption: str, words: int) -> None:
+    """A table where a person looks, tab-separated lines when piped; the first `words` columns are words, not numbers."""
+    if not out.is_terminal:
+        for row in [heads, *rows]:
+            print("\t".join(row))
+        return
+    table = Table(caption=caption)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number < words else "right")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
 
 
 def read_settings() -> Settings:

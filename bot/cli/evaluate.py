@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -12,15 +10,14 @@ from pathlib import Path
 import click
 import yaml
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from rich.table import Table
 
-from bot.cli.console import err, fail, out, read_settings
+from bot.cli.console import err, fail, print_table, read_settings
+from bot.cli.engine_command import run_engine_module
 from bot.safety.screen import Screen, load_screen
 from bot.settings import ROOT, Settings
 from nlu.languages import load_languages
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_DIRECTIONS = {code: language.direction for code, language in load_languages().shipped.items()}
 
 
 @click.command()
@@ -37,19 +34,24 @@ _DIRECTIONS = {code: language.direction for code, language in load_languages().s
     help="Write a page to look at (tables, curves, confusions), or with the ending .md the table alone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
-@click.option("--stock", multiple=True, metavar="xx", help="Also train Rasa's default pipeline on this language (long).")
+@click.option(
+    "--stock", multiple=True, metavar="xx", help="Also train Rasa's default pipeline on this language (long)."
+)
 @click.option("--stock-epochs", default=100, show_default=True, help="Epochs of that training.")
 def evaluate(
     chosen: tuple, sentences: Path, report: Path | None, as_json: bool, stock: tuple, stock_epochs: int
 ) -> None:
     """Measure how well each language is understood: intents, confidence, language, danger."""
     settings = read_settings()
-    languages = list(chosen or load_languages().shipped)
-    unknown = [code for code in [*languages, *stock] if code not in load_languages().shipped]
+    shipped = load_languages().shipped
+    languages = list(dict.fromkeys([*(chosen or shipped), *stock]))
+    unknown = [code for code in languages if code not in shipped]
     if unknown:
-        fail(f"{unknown[0]}: not in nlu/languages.yml; known: {', '.join(load_languages().shipped)}")
-    languages += [code for code in stock if code not in languages]
-    screen = load_screen(settings.content_dir / "safety")
+        fail(f"{unknown[0]}: not shipped (nlu/languages.yml); these are: {', '.join(shipped)}")
+    try:
+        screen = load_screen(settings.content_dir / "safety", shipped)
+    except ValueError as error:
+        fail(str(error))
     asked = {
         "sentences": {code: labelled(sentences / f"{code}.yml", screen) for code in languages},
         "stock": list(stock),
@@ -83,21 +85,10 @@ def labelled(path: Path, screen: Screen) -> list[dict]:
 
 
 def _measure(settings: Settings, asked: dict) -> dict:
-    if not settings.engine_python.exists():
-        fail(f"{settings.engine_python}: the engine's Python is not there; run: make setup")
-    command = [str(settings.engine_python), "-W", "ignore", "-m", "nlu.evaluation", "--models", str(settings.models_dir)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input=json.dumps(asked),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
-    return json.loads(done.stdout.splitlines()[-1])
+    code, printed = run_engine_module(settings, "nlu.evaluation", given=json.dumps(asked))
+    if code:
+        sys.exit(code)
+    return json.loads(printed.splitlines()[-1])
 
 
 _COLUMNS = {
@@ -133,16 +124,7 @@ def rows_of(figures: dict) -> tuple[list[str], list[list[str]]]:
 def show(figures: dict) -> None:
     """The figures as a table, or as plain lines where nobody looks."""
     heads, rows = rows_of(figures)
-    if out.is_terminal:
-        table = Table(title="In per cent, on sentences the training data's authors have not seen")
-        for number, head in enumerate(heads):
-            table.add_column(head, justify="left" if number == 0 else "right")
-        for row in rows:
-            table.add_row(*row, style="bold" if row[0] == "mean" else None)
-        out.print(table)
-    else:
-        for row in [heads, *rows]:
-            print("\t".join(row))
+    print_table(heads, rows, "In per cent, on sentences the training data's authors have not seen", words=1)
     times = figures["parse_ms"]
     print(f"One parse, milliseconds: p50 {times['p50']}, p95 {times['p95']}, p99 {times['p99']}")
 
@@ -176,5 +158,4 @@ def page(figures: dict) -> str:
     """The report as one HTML file without anything from elsewhere."""
     templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
     templates.filters["percent"] = percent
-    names = {code: language.name for code, language in load_languages().shipped.items()}
-    return templates.get_template("evaluation.html").render(figures=figures, names=names, directions=_DIRECTIONS)
+    return templates.get_template("evaluation.html").render(figures=figures, languages=load_languages().shipped)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from rich.table import Table
 
-from bot.cli.console import fail, out, read_settings
+from bot.cli.console import fail, out, print_table, read_settings
 from bot.languages.inventory import inventory
 from bot.languages.layout import lay_out
 from bot.settings import ROOT
@@ -18,6 +16,8 @@ from nlu.languages import Language, load_languages
 from nlu.manifest import Manifest, model_of
 
 _SHOWN = 40
+_RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm", "Rohg"}
+"""Scripts, for the languages of which Unicode's tables know nothing."""
 
 
 @click.group()
@@ -60,16 +60,7 @@ def status(code: str | None, as_json: bool) -> None:
         ]
         for one in found
     ]
-    if out.is_terminal:
-        table = Table(caption="examples: for training, and of the intent with fewest; danger: phrases of the rules")
-        for number, head in enumerate(heads):
-            table.add_column(head, justify="right" if 1 < number < 9 else "left")
-        for row in rows:
-            table.add_row(*row)
-        out.print(table)
-    else:
-        for row in [heads, *rows]:
-            print("\t".join(row))
+    print_table(heads, rows, "examples: for training, and of the intent with fewest; danger: phrases of the rules", 2)
     if code:
         _print_missing(list(found[0].missing))
 
@@ -103,7 +94,6 @@ def add(code: str, name: str | None, script: str | None, like: str) -> None:
     print(f"\n{new.name} is laid out and not shipped yet (ready: false in nlu/languages.yml).")
     print("What to write and how: docs/adding-a-language.md")
     print(f"What is still missing: farol language status {code}")
-    sys.exit(0)
 
 
 def _described(code: str, name: str | None, script: str | None) -> Language:
@@ -117,5 +107,5 @@ def _described(code: str, name: str | None, script: str | None) -> Language:
     script = script or next((part for part in likely if len(part) == 4), None)
     if not name or not script:
         fail(f"{code}: the library does not know this language; give --name and --script")
-    rtl = script in ("Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm", "Rohg")
-    return Language(code, name[0].upper() + name[1:], script, "rtl" if rtl else "ltr", ready=False)
+    direction = locale.text_direction if locale else ("rtl" if script in _RIGHT_TO_LEFT else "ltr")
+    return Language(code, name[0].upper() + name[1:], script, direction, ready=False)

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from nlu.contract import DANGERS
+from bot.content.load import SOURCE_LANGUAGE
+from bot.safety.screen import CRISES, WORDS
 from nlu.languages import Language
 
 EXAMPLES_WANTED = 40
@@ -18,9 +19,6 @@ TESTS_WANTED = 8
 """Test sentences an intent."""
 SIGNS_WANTED = 100
 """Phrases a danger in content/safety/."""
-
-SOURCE = "en"
-"""The language whose texts tell what there is to say."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,10 @@ def inventory(root: Path, content: Path, language: Language) -> Inventory:
         intent: len(items or ())
         for intent, items in (_yaml(root / "tests" / "understanding" / f"{code}.yml").get("sentences") or {}).items()
     }
-    wanted = dict(_texts(content, SOURCE))
+    wanted = dict(_texts(content, SOURCE_LANGUAGE))
     written = {place: text for place, text in _texts(content, code) if text.strip()}
     safety = _yaml(content / "safety" / f"{code}.yml")
-    signs = {name: len((safety.get("crisis") or {}).get(name, {}).get("phrases") or ()) for name in DANGERS}
+    signs = {name: len((safety.get("crisis") or {}).get(name, {}).get("phrases") or ()) for name in CRISES}
     recorded = _yaml(root / "tests" / "understanding" / "recorded.yml").get(code) or {}
     missing = [
         *_too_few(f"nlu/data/{code}/", "examples", {i: examples.get(i, 0) for i in intents}, EXAMPLES_WANTED),
@@ -66,7 +64,7 @@ def inventory(root: Path, content: Path, language: Language) -> Inventory:
         *_too_few(f"content/safety/{code}.yml", "phrases", signs, SIGNS_WANTED),
         *(
             f"content/safety/{code}.yml: words: '{name}' is missing"
-            for name in ("stop", "start", "erase", "quick_exit")
+            for name in WORDS
             if not (safety.get("words") or {}).get(name)
         ),
         *(f"content/{file.format(code)}: {key} is missing" for file, key in wanted if (file, key) not in written),

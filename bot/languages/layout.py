@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from bot.languages.inventory import SOURCE
-from nlu.contract import DANGERS
+from bot.content.load import SOURCE_LANGUAGE
+from bot.safety.screen import CRISES, WORDS
 from nlu.languages import Language
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*")
@@ -22,7 +22,7 @@ class AlreadyThere(ValueError):
     """The language, or one of its files, exists; nothing was written."""
 
 
-def lay_out(root: Path, content: Path, language: Language, like: str = SOURCE) -> list[Path]:
+def lay_out(root: Path, content: Path, language: Language, like: str = SOURCE_LANGUAGE) -> list[Path]:
     """Write the files of a language and announce it in nlu/languages.yml; returns the paths.
 
     `like` is the language whose texts stand beside the gaps as comments. Raises AlreadyThere before writing anything.
@@ -58,9 +58,7 @@ def _announced(register: str, language: Language) -> str:
     if code in yaml.safe_load(register)["languages"]:
         raise AlreadyThere(f"nlu/languages.yml: '{code}' is there already; nothing was written")
     name = language.name if re.fullmatch(r"\w[\w '-]*", language.name) else json.dumps(language.name)
-    line = (
-        f"  {code}: {{name: {name}, script: {language.script}, direction: {language.direction}, ready: false}}\n"
-    )
+    line = f"  {code}: {{name: {name}, script: {language.script}, direction: {language.direction}, ready: false}}\n"
     before, mark, after = register.partition("default:")
     after = re.sub(rf"(?<![\w]){code}: \w+(?:, ?|(?=\}}))", "", after)
     return before + line + mark + after
@@ -92,9 +90,9 @@ def _signs(like: Path, head: str) -> str:
     """The rules of danger without a phrase, under the explanation of how phrases compare."""
     lines = [line for line in like.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     lines += ["state: draft", "crisis:"]
-    for name in DANGERS:
+    for name in CRISES:
         lines += [f"  {name}:", "    phrases: []", '    # - "what people say"', "    not: []"]
-    lines += ["words:", *(f"  {name}: []" for name in ("stop", "start", "erase", "quick_exit"))]
+    lines += ["words:", *(f"  {name}: []" for name in WORDS)]
     return head + "\n".join(lines) + "\n"
 
 

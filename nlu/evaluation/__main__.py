@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -36,11 +35,12 @@ def main() -> int:
     except ModelRefused as error:
         print(error, file=sys.stderr)
         return 2
-    from nlu.evaluation.measures import measured
+    from nlu.evaluation.measures import measured, read
 
     languages, times = {}, []
     for code, items in asked["sentences"].items():
-        readings = [_read(engine, item, code, times) for item in items]
+        readings = [read(engine, item, code) for item in items]
+        times += [reading.milliseconds for reading in readings]
         languages[code] = measured(readings, code)
         print(f"evaluated {code} ({len(languages)} of {len(asked['sentences'])})", file=sys.stderr, flush=True)
     for code in asked.get("stock") or []:
@@ -51,27 +51,6 @@ def main() -> int:
         languages[code]["stock"] = stock_accuracy(code, DATA / code, pairs, asked["stock_epochs"])
     json.dump({"languages": languages, "mean": _means(languages), "parse_ms": _quantiles(times)}, sys.stdout)
     return 0
-
-
-def _read(engine: object, item: dict, code: str, times: list) -> object:
-    from nlu.evaluation.measures import Reading
-
-    started = time.perf_counter()
-    parsed = engine.parse(item["text"], code)
-    times.append(1000 * (time.perf_counter() - started))
-    known = [r["confidence"] for r in parsed["intent_ranking"] if r["name"] != "out_of_scope"]
-    return Reading(
-        text=item["text"],
-        intent=item["intent"],
-        kind=item["kind"],
-        sign=item.get("sign"),
-        taken=parsed["intent"]["name"],
-        confidence=parsed["intent"]["confidence"],
-        decision=parsed["decision"],
-        danger=parsed["danger"],
-        unrelated=1 - max(known, default=0.0),
-        identified=engine.parse(item["text"])["language"],
-    )
 
 
 def _means(languages: dict) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import Iterable, Sequence
@@ -11,6 +12,7 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 from nlu.components.calibration import ACCEPT
 from nlu.contract import DANGERS
+from nlu.turn import Engine
 
 TOLD_INDIRECTLY = {"indirect", "story", "free"}
 """Kinds of test sentences that tell a danger without naming it; all others are explicit."""
@@ -27,6 +29,7 @@ class Reading:
     text, intent, kind: as in the test file. sign: the danger found by the safety screen's rules, or None.
     taken: the likeliest intent. confidence: its probability. decision, danger: see nlu.turn. unrelated: 1 - the
     probability of the likeliest intent that is not out_of_scope. identified: the language it was taken for.
+    milliseconds: what the parse took, its language being known.
     """
 
     text: str
@@ -39,6 +42,7 @@ class Reading:
     danger: str | None
     unrelated: float
     identified: str
+    milliseconds: float = 0.0
 
     @property
     def right(self) -> bool:
@@ -48,6 +52,27 @@ class Reading:
     def alarmed(self) -> str | None:
         """The danger acted on, by the rules first; or None."""
         return self.sign or self.danger or (self.taken if self.taken in DANGERS and self.decision == "answer" else None)
+
+
+def read(engine: Engine, item: dict, language: str) -> Reading:
+    """What the engine makes of a test sentence, `{"text", "intent", "kind", "sign"}`, of a language."""
+    started = time.perf_counter()
+    parsed = engine.parse(item["text"], language)
+    milliseconds = 1000 * (time.perf_counter() - started)
+    known = [r["confidence"] for r in parsed["intent_ranking"] if r["name"] != _UNKNOWN]
+    return Reading(
+        text=item["text"],
+        intent=item["intent"],
+        kind=item["kind"],
+        sign=item.get("sign"),
+        taken=parsed["intent"]["name"],
+        confidence=parsed["intent"]["confidence"],
+        decision=parsed["decision"],
+        danger=parsed["danger"],
+        unrelated=1 - max(known, default=0.0),
+        identified=engine.parse(item["text"])["language"],
+        milliseconds=milliseconds,
+    )
 
 
 def measured(readings: Sequence[Reading], language: str) -> dict:

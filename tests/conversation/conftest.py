@@ -18,6 +18,7 @@ from bot.db import Database
 from bot.messages import Inbound
 from bot.safety.screen import load_screen
 from bot.vault import Vault
+from tests.conftest import SHIPPED
 from nlu.languages import load_languages
 from tests.conversation.fakes import FakeChannel, FakeEngine
 
@@ -31,7 +32,7 @@ def content() -> Content:
 
 @pytest.fixture(scope="session")
 def screen():
-    return load_screen(CONTENT / "safety")
+    return load_screen(CONTENT / "safety", SHIPPED)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from nlu.text import fold, words
+from tests.conftest import SHIPPED
 
 ROOT = Path(__file__).resolve().parents[2]
 HELD_OUT = ROOT / "tests" / "understanding"
@@ -37,10 +38,9 @@ def examples(language: str) -> list:
 def figures(engine, request):
     """What `farol evaluate` measures, of a language."""
     from bot.safety.screen import load_screen
-    from nlu.evaluation.__main__ import _read
-    from nlu.evaluation.measures import measured
+    from nlu.evaluation.measures import measured, read
 
-    screen = load_screen(ROOT / "content" / "safety")
+    screen = load_screen(ROOT / "content" / "safety", SHIPPED)
     known: dict = {}
 
     def of(language: str) -> dict:
@@ -49,7 +49,7 @@ def figures(engine, request):
             for text, intent, kind in sentences(language):
                 sign = screen.crisis(text)
                 item = {"text": text, "intent": intent, "kind": kind, "sign": sign and sign.name}
-                readings.append(_read(engine, item, language, []))
+                readings.append(read(engine, item, language))
             known[language] = measured(readings, language)
         return known[language]
 

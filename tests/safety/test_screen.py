@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.safety.screen import CRISES, WORDS, fold, load_screen
+from tests.conftest import SHIPPED
 
 FOLDER = Path(__file__).resolve().parents[2] / "content" / "safety"
-SCREEN = load_screen(FOLDER)
+SCREEN = load_screen(FOLDER, SHIPPED)
 
 
 def test_every_rule_recognises_itself(language):
