@@ -16,6 +16,7 @@ _SURE = 0.7
 
 _STAYING = {
     "nlu_fallback",
+    "affirm",
     "find_service",
     "choose",
     "more_results",
@@ -47,7 +48,7 @@ class ValidateCountry:
         if code:
             return Result().set("country", code).set("unread", None)
         result = Result().set("country", None)
-        if told.intent not in _STAYING and told.intent != "affirm":
+        if told.intent not in _STAYING:
             return result.leave_form("country_form")
         return result.set("unread", given[:60])
 
@@ -101,13 +102,12 @@ class ValidateFindService:
             return
         if isinstance(place, list):
             place = ", ".join(place)
-        if place is None and asked is None:
-            place = await self._mentioned(told, result)
-            if place is None:
-                return
-        if place is None:
+        resolution = await self._resolve(place, told) if place else None
+        if resolution is None and asked is None:
+            # What was taken for a place may be none, and one that exists may stand elsewhere in the sentence.
+            resolution = await self._mentioned(told) or (None if place else _remembered(told))
+        if place is None and resolution is None:
             return
-        resolution = place if isinstance(place, dict) else await self._resolve(place, told)
         if isinstance(resolution, dict):
             result.set("place", resolution).set("unread", None).set("options", None)
         elif resolution is _WHOLE_COUNTRY:
@@ -117,16 +117,10 @@ class ValidateFindService:
         else:
             result.set("place", None).set("unread", str(place)[:60]).set("options", None)
 
-    async def _mentioned(self, told: Told, result: Result) -> dict[str, Any] | None:
-        """A place inside the sentence, or the one last searched near."""
+    async def _mentioned(self, told: Told) -> dict[str, Any] | None:
         async with self._database.begin(read_only=True) as session:
             found = await places.find_in(session, told.text, _country(told)) if told.text else None
-        if found:
-            return _as_slot(found)
-        last = told.slots.get("search") or {}
-        if last.get("place") and told.slots.get("service"):
-            return {**last["place"], "remembered": True}
-        return None
+        return _as_slot(found) if found else None
 
     async def _resolve(self, text: str, told: Told) -> dict[str, Any] | list[dict[str, Any]] | None:
         """One place, several to choose from, or None."""
@@ -165,6 +159,12 @@ class ValidateErase:
             if told.intent not in ("nlu_fallback", "delete_my_data"):
                 return Result().leave_form("erase_form")
         return Result()
+
+
+def _remembered(told: Told) -> dict[str, Any] | None:
+    """The place last searched near."""
+    last = told.slots.get("search") or {}
+    return {**last["place"], "remembered": True} if last.get("place") and told.slots.get("service") else None
 
 
 def _as_slot(place: Any) -> dict[str, Any]:

@@ -34,9 +34,12 @@ KEPT = ROOT / "models" / "bench-stock"
 CONFIG = "recipe: default.v1\nassistant_id: stock\nlanguage: en\n"
 EPOCHS = int(os.environ.get("STOCK_EPOCHS", "100"))
 """Rasa's default is 100. Fewer make a model that is as large and as slow and less right, in a fraction of the time."""
-_FEWER = PIPELINE + """- {{name: ResponseSelector, epochs: {epochs}, constrain_similarities: true}}
+_FEWER = (
+    PIPELINE
+    + """- {{name: ResponseSelector, epochs: {epochs}, constrain_similarities: true}}
 - {{name: FallbackClassifier, threshold: 0.3, ambiguity_threshold: 0.1}}
 """
+)
 if EPOCHS != 100:
     # Rasa's default pipeline written out, with nothing changed but the epochs.
     CONFIG += _FEWER.format(epochs=EPOCHS)

@@ -11,15 +11,12 @@ from rasa.core.lock_store import InMemoryLockStore
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
 from rasa.core.processor import MessageProcessor
 from rasa.core.tracker_store import InMemoryTrackerStore
-from rasa.engine.loader import load_predict_graph_runner
-from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.shared.core.events import Event, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
-from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 from rasa.utils.endpoints import EndpointConfig
 
 from nlu.contract import Response
-from nlu.runner import SequentialGraphRunner
+from nlu.runner import load_model
 
 WINDOW = 3
 """Messages of a person that stay in the tracker: as many as the longest story has. Every event costs time in every
@@ -43,11 +40,7 @@ class _Processor(MessageProcessor):
 
     @staticmethod
     def _load_model(model_path: Any) -> Any:
-        with TempDirectoryPath(get_temp_dir_name()) as directory:
-            metadata, runner = load_predict_graph_runner(
-                Path(directory), Path(model_path), LocalModelStorage, SequentialGraphRunner
-            )
-        return Path(model_path).name, metadata, runner
+        return Path(model_path).name, *load_model(Path(model_path))
 
     async def run(self, tracker: DialogueStateTracker, message: UserMessage) -> None:
         await self._handle_message_with_tracker(message, tracker)

@@ -58,9 +58,7 @@ def load_languages(path: Path = FILE) -> Languages:
             raise ValueError(f"{path}: language '{code}' needs name, script (Latn, Arab...) and direction (ltr or rtl)")
         ready = about.get("ready", True)
         announced[code] = Language(code, about["name"], about["script"], about["direction"], ready is True)
-    found = Languages(
-        announced, data["default"], dict(data.get("fallback") or {}), dict(data.get("varieties") or {})
-    )
+    found = Languages(announced, data["default"], dict(data.get("fallback") or {}), dict(data.get("varieties") or {}))
     if data["default"] not in found.shipped:
         raise ValueError(f"{path}: default '{data['default']}' is not one of the languages")
     return found

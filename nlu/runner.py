@@ -6,12 +6,17 @@ call, several calls a turn. The graph is small and acyclic, so walking it in ord
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Text
+import tarfile
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Text, Tuple
 
 from rasa.engine.exceptions import GraphRunError
 from rasa.engine.graph import ExecutionContext, GraphNode, GraphNodeHook, GraphSchema
+from rasa.engine.loader import load_predict_graph_runner
 from rasa.engine.runner.interface import GraphRunner
-from rasa.engine.storage.storage import ModelStorage
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.storage import ModelMetadata, ModelStorage
+from rasa.utils.common import TempDirectoryPath, get_temp_dir_name
 
 
 class SequentialGraphRunner(GraphRunner):
@@ -41,10 +46,6 @@ class SequentialGraphRunner(GraphRunner):
     ) -> SequentialGraphRunner:
         """Create the runner and every component of the graph."""
         return cls(graph_schema, model_storage, execution_context, hooks)
-
-    def component(self, node_name: Text) -> Any:
-        """The instantiated component of a node, for those who must ask it something besides running it."""
-        return self._nodes[node_name]._component
 
     def run(
         self,
@@ -78,3 +79,19 @@ class SequentialGraphRunner(GraphRunner):
         for target in targets:
             visit(target)
         return order
+
+
+class _Storage(LocalModelStorage):
+    """Unpacks an archive in one pass. Rasa's reads it twice, the first time to look for paths that lead outside: here
+    tarfile refuses those, and the archive's hash has been compared before (nlu.manifest)."""
+
+    @staticmethod
+    def _extract_archive_to_directory(model_archive_path: Any, temporary_directory: Path) -> None:
+        with tarfile.open(model_archive_path, mode="r:gz") as archive:
+            archive.extractall(temporary_directory, filter="data")
+
+
+def load_model(archive: Path) -> Tuple[ModelMetadata, SequentialGraphRunner]:
+    """A model file of Rasa's and the runner of its prediction graph."""
+    with TempDirectoryPath(get_temp_dir_name()) as directory:
+        return load_predict_graph_runner(Path(directory), archive, _Storage, SequentialGraphRunner)

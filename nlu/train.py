@@ -135,20 +135,9 @@ def _train_language_identifier(target: Path) -> None:
 
 
 def _train_rasa(target: Path) -> None:
-    from rasa.model_training import train_core, train_nlu
+    from nlu.rasa_training import train_rasa
 
-    target.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        # Every training starts from the files: Rasa's cache would keep people from trusting a result.
-        os.environ["RASA_CACHE_DIRECTORY"] = str(Path(scratch) / "cache")
-        if target.name == DIALOGUE:
-            made = train_core("stories/domain.yml", "stories/config.yml", "stories", scratch, fixed_model_name="model")
-        else:
-            language = target.name.split(".")[0]
-            made = train_nlu("nlu/config.yml", str(DATA / language), scratch, fixed_model_name="model")
-        if not made:
-            raise TrainingFailed(f"Rasa made no model of {target.name}")
-        os.replace(made, target)
+    train_rasa(target)
 
 
 if __name__ == "__main__":

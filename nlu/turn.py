@@ -15,7 +15,7 @@ from nlu.zero_shot import ZeroShotParser
 UNFAMILIAR = 0.1
 """Share of words and pieces of words ever seen below which a text is answered only by one who is SURE: the sentence
 encoder finds a meaning in anything, letters struck at random too."""
-SURE = 0.8
+SURE = 0.9
 
 _TOPICS_OFFERED = 3
 _NOT_OFFERED = {"out_of_scope", "affirm", "deny", "greet", "thank", "goodbye", "not_helpful"}

@@ -92,4 +92,3 @@ def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
     if missing_rules or not rules:
         raise ValueError(f"{folder}: no rules for '{(missing_rules or ['any language'])[0]}', expected <language>.yml")
     return Screen(rules)
-

@@ -98,4 +98,3 @@ def _temperature(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def _loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-9).mean())
-

@@ -38,6 +38,9 @@ DANGER = "danger"
 FAMILIARITY = "familiarity"
 """Output: how much of the wording was seen in training, 0..1 (NgramHead.familiarity)."""
 
+STRANGE = "strange"
+"""Output: whether it is one or two words that training has never seen (NgramHead.is_strange)."""
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class CascadeClassifier(GraphComponent, IntentClassifier):
@@ -47,8 +50,8 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
     def get_default_config() -> Dict[Text, Any]:
         """See nlu/config.yml for what each setting does."""
         return {
-            "typo_copies": 2,
-            "typo_weight": 0.5,
+            "typo_copies": 1,
+            "typo_weight": 1.0,
             "dangers": [],
             "danger_alarms": 0.03,
             "others": "nlu/data",
@@ -67,6 +70,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         self._storage = model_storage
         self._resource = resource
         self.intents: List[Text] = []
+        self._dangers: List[int] = []
         self._ngrams: NgramHead = None
         self._embeddings: EmbeddingHead = None
         self.blend = Blend()
@@ -85,7 +89,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
     def train(self, training_data: TrainingData) -> Resource:
         """Train both halves and how to blend them, by cross-validation; save; return the resource."""
         examples = dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples)
-        self.intents = sorted({intent for _, intent in examples})
+        self._know(sorted({intent for _, intent in examples}))
         index = {intent: number for number, intent in enumerate(self.intents)}
         texts = [text for text, _ in examples]
         labels = np.array([index[intent] for _, intent in examples])
@@ -109,12 +113,16 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             head = EmbeddingHead.train(vectors[seen], labels[seen], pooled.start(self.intents, left_out))
             fast[held_out] = ngrams.scores(drafts[left_out], held_out)
             careful[held_out] = head.scores(vectors[held_out])
-        self.blend = calibrate(fast, careful, labels, self._dangers(), self._config["danger_alarms"])
+        self.blend = calibrate(fast, careful, labels, self._dangers, self._config["danger_alarms"])
         self._embeddings = EmbeddingHead.train(vectors, labels, pooled.start(self.intents))
         self._ngrams.temperature = self.blend.ngram_temperature
         self._embeddings.temperature = self.blend.embedding_temperature
         self._save()
         return self._resource
+
+    def _know(self, intents: List[Text]) -> None:
+        self.intents = intents
+        self._dangers = [number for number, intent in enumerate(intents) if intent in self._config["dangers"]]
 
     def _pooled_head(self, shelf: Shelf) -> PooledHead:
         path = Path(os.environ.get("FAROL_MODELS", "models")) / self._config["pooled"]
@@ -133,6 +141,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             message.set("intent_ranking", ranking, add_to_output=True)
             message.set(DANGER, self._danger(probabilities), add_to_output=True)
             message.set(FAMILIARITY, round(self._ngrams.familiarity(text), 3), add_to_output=True)
+            message.set(STRANGE, self._ngrams.is_strange(text), add_to_output=True)
         return messages
 
     def probabilities(self, text: str) -> np.ndarray:
@@ -143,14 +152,10 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         careful = self._embeddings.probabilities(ENCODER.one(text)[None])[0]
         return sharpened(self.blend.ngram_share * fast + (1 - self.blend.ngram_share) * careful)
 
-    def _dangers(self) -> List[int]:
-        return [number for number, intent in enumerate(self.intents) if intent in self._config["dangers"]]
-
     def _danger(self, probabilities: np.ndarray) -> Optional[Text]:
-        dangers = self._dangers()
-        if not dangers or probabilities[dangers].sum() < self.blend.danger:
+        if not self._dangers or probabilities[self._dangers].sum() < self.blend.danger:
             return None
-        return self.intents[max(dangers, key=lambda number: probabilities[number])]
+        return self.intents[max(self._dangers, key=lambda number: probabilities[number])]
 
     def _save(self) -> None:
         ngrams = self._ngrams.packed()
@@ -182,7 +187,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         with model_storage.read_from(resource) as directory:
             about = json.loads((directory / "about.json").read_text(encoding="utf-8"))
             weights = np.load(directory / "weights.npz")
-            component.intents = about["intents"]
+            component._know(about["intents"])
             component.blend = Blend(**about["blend"])
             component._ngrams = NgramHead(
                 marisa_trie.Trie().frombytes(weights["vocabulary"].tobytes()),

@@ -117,6 +117,11 @@ class NgramHead:
         telling = [feature for feature in features(text) if feature[0] == "w" or len(feature) == 1 + _LONGEST]
         return sum(feature in self.vocabulary for feature in telling) / len(telling) if telling else 0.0
 
+    def is_strange(self, text: str) -> bool:
+        """One or two words that training has never seen: a town, a name, an answer to what was asked."""
+        tokens = words(fold(text))
+        return len(tokens) <= 2 and not any("w" + token in self.vocabulary for token in tokens)
+
     def probabilities(self, text: str) -> np.ndarray:
         """Probabilities of each class, float32 summing to 1."""
         return softmax(self.scores(text))

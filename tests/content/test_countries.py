@@ -8,7 +8,6 @@ from bot.content.countries import country_name, find_country, is_country
 from tests.conftest import SHIPPED
 
 
-
 @pytest.mark.parametrize(
     ("text", "code"),
     [

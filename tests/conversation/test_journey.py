@@ -14,7 +14,6 @@ from tests.conftest import PHRASES
 from tests.conversation.fakes import reply
 
 
-
 async def count(assistant, table) -> int:
     async with assistant.database.begin() as session:
         return await session.scalar(select(func.count()).select_from(table))

@@ -21,7 +21,9 @@ def heard(engine, text, earlier=None, chosen=None):
     return engine.parse(text, request=TurnRequest("x", text, hints=Hints(chosen, earlier)))
 
 
-@pytest.mark.parametrize("text", ["ok", "no", "Mohamed", "Ahmed Ali", "Paris", "HIV", "PrEP", "12345", "👍", "?", "Maria"])
+@pytest.mark.parametrize(
+    "text", ["ok", "no", "Mohamed", "Ahmed Ali", "Paris", "HIV", "PrEP", "12345", "👍", "?", "Maria"]
+)
 def test_a_word_of_every_language_switches_nothing(engine, language, text):
     assert heard(engine, text, earlier=language)["language"] == language
 

@@ -10,7 +10,6 @@ from nlu.contract import Command, ContractError, Hints
 from tests.conftest import PHRASES
 
 
-
 def test_a_greeting_is_answered_in_its_language(say, language):
     reply = say(PHRASES["greeting"][language])
     assert reply.language == language
