@@ -25,6 +25,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.calibration import Blend, calibrate, sharpened
 from nlu.components.embeddings import EmbeddingHead
+from nlu.components.examples import balanced
 from nlu.components.ngrams import NgramHead, NgramTrainer
 from nlu.components.pooled import FOLDS, PooledHead, fold_of
 from nlu.encoder import ENCODER, TRAINING_ENCODER, Shelf
@@ -88,7 +89,8 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Train both halves and how to blend them, by cross-validation; save; return the resource."""
-        examples = dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples)
+        every = dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples)
+        examples = balanced(list(every))
         self._know(sorted({intent for _, intent in examples}))
         index = {intent: number for number, intent in enumerate(self.intents)}
         texts = [text for text, _ in examples]

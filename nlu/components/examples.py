@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import List, Tuple
+from statistics import median
+from typing import List, Text, Tuple
 
 import yaml
 from rasa.shared.nlu.training_data.entities_parser import replace_entities
@@ -11,7 +13,7 @@ from rasa.shared.nlu.training_data.entities_parser import replace_entities
 from nlu.text import clean
 
 
-def language_examples(folder: Path) -> List[Tuple[str, str]]:
+def language_examples(folder: Path) -> List[Tuple[Text, Text]]:
     """(clean text, intent) of every example in a language's folder, entity marks taken off, doubles left out.
 
     Raises ValueError naming the file that is not Rasa's training data format.
@@ -29,6 +31,24 @@ def language_examples(folder: Path) -> List[Tuple[str, str]]:
         except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: not training data in Rasa's format: {error}") from error
     return list(examples)
+
+
+def balanced(examples: List[Tuple[Text, Text]]) -> List[Tuple[Text, Text]]:
+    """At most three times as many sentences of an intent as of the middle one (median), evenly left out.
+
+    `find_service` has far more than others, for the towns in them; all of it would draw other questions to it.
+    """
+    sizes = Counter(intent for _, intent in examples)
+    most = int(3 * median(sizes.values())) if sizes else 0
+    seen: Counter = Counter()
+    kept = []
+    for text, intent in examples:
+        seen[intent] += 1
+        # The n-th of many is kept when the share to be kept reaches the next whole number with it.
+        share = min(1.0, most / sizes[intent])
+        if int(seen[intent] * share) > int((seen[intent] - 1) * share):
+            kept.append((text, intent))
+    return kept
 
 
 def languages_examples(root: Path) -> dict:

@@ -11,7 +11,7 @@ from typing import List, Optional
 import numpy as np
 
 from nlu.components.embeddings import EmbeddingHead, regress
-from nlu.components.examples import languages_examples
+from nlu.components.examples import balanced, languages_examples
 from nlu.encoder import DIMENSIONS, Shelf
 
 FOLDS = 3
@@ -39,7 +39,7 @@ class PooledHead:
     @classmethod
     def train(cls, root: Path, shelf: Shelf) -> PooledHead:
         """Fit on every language folder under `root`."""
-        folders = languages_examples(root)
+        folders = {code: balanced(examples) for code, examples in languages_examples(root).items()}
         intents = sorted({intent for examples in folders.values() for _, intent in examples})
         index = {intent: number for number, intent in enumerate(intents)}
         vectors, labels, folds, centres = [], [], [], []

@@ -18,8 +18,8 @@ from bot.db import Database
 from bot.messages import Inbound
 from bot.safety.screen import load_screen
 from bot.vault import Vault
-from tests.conftest import SHIPPED
 from nlu.languages import load_languages
+from tests.conftest import SHIPPED
 from tests.conversation.fakes import FakeChannel, FakeEngine
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"

@@ -90,6 +90,7 @@ def test_lists_are_found_without_accents_in_any_case_and_with_arabic_prefixes():
 
 
 def test_what_people_name_is_found(engine, language):
+    assert language in NAMED, f"tests/understanding/entities.yml has no sentences in '{language}'"
     total, missed, wrong = 0, [], []
     for text, named in NAMED[language]:
         found = {(e["entity"], fold(str(e["value"]))) for e in engine.parse(text, language)["entities"]}
