@@ -111,7 +111,7 @@ class EntityExtractor(GraphComponent, EntityExtractorMixin):
             if entity["entity"] not in self._config["confirmed"] or any(self._confirms(mark, entity) for mark in marked)
         ]
         # A country that is not listed has no code to answer with; a place or a time in people's own words has a use.
-        own_words = [mark for mark in marked if mark["entity"] not in self._config["confirmed"]]
+        own_words = [m for m in marked if m["entity"] not in self._config["confirmed"] and len(m["value"]) > 1]  # 'U=U'
         return believed + [mark for mark in own_words if not any(_overlap(mark, entity) for entity in believed)]
 
     def _confirms(self, mark: Dict[Text, Any], entity: Dict[Text, Any]) -> bool:

@@ -83,6 +83,11 @@ def test_what_is_listed_goes_before_what_is_marked():
     assert [(e["entity"], e["value"]) for e in found] == [("time", "tomorrow"), ("place", "Leeds")]
 
 
+def test_a_single_letter_is_no_place():
+    text = "what is U=U"
+    assert extractor({}, [entity(text, "U", "place", value="U", confidence_entity=0.9)]).find(text) == []
+
+
 def test_lists_are_found_without_accents_in_any_case_and_with_arabic_prefixes():
     lists = Lookups({"depistage": [["service", "hiv_test"]], "فرنسا": [["country", "FR"]]})
     for text, value in (("DÉPISTAGE svp", "hiv_test"), ("deux dépistages", "hiv_test"), ("أنا بفرنسا", "FR")):
