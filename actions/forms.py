@@ -68,11 +68,7 @@ class ValidateFindService:
     name = "validate_find_service_form"
 
     def __init__(self, content: Content, database: Database) -> None:
-        self._titles = {
-            _plain(title): kind
-            for language in content.languages.shipped
-            for kind, title in content.words(language).services.items()
-        }
+        self._content = content
         self._database = database
 
     async def run(self, told: Told) -> Result:
@@ -92,9 +88,16 @@ class ValidateFindService:
             # Several kinds in one message ('hiv test and condoms'): the first is looked for first.
             service = service[0]
         if service and service not in SERVICES:
-            service = self._titles.get(_plain(service))
+            service = self._titles().get(_plain(service))
         if service != told.slots.get("service"):
             result.set("service", service)
+
+    def _titles(self) -> dict[str, str]:
+        return {
+            _plain(title): kind
+            for language in self._content.languages.shipped
+            for kind, title in self._content.words(language).services.items()
+        }
 
     async def _place(self, told: Told, result: Result, asked: str | None) -> None:
         place = told.slots.get("place")

@@ -16,6 +16,7 @@ from bot.channels.base import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.twilio import TwilioChannel
 from bot.channels.web import WebChat, routes
+from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
 from bot.conversation.engine import EngineClient
@@ -28,7 +29,7 @@ from bot.conversation.worker import Answer, Workers
 from bot.db import Database
 from bot.gateway import Gateway, accept
 from bot.messages import SendError
-from bot.safety.screen import load_screen
+from bot.safety.screen import Screen, load_screen
 from bot.settings import ROOT, Settings
 from bot.vault import Vault, open_vault
 from nlu.contract import TEXT_LIMIT
@@ -71,6 +72,7 @@ async def core(
     async with AsyncExitStack() as stack:
         content = load_content(settings)
         screen = load_screen(settings.content_dir / "safety", content.languages.shipped)
+        watch = ContentWatch(settings.content_dir, lambda: _reread(settings, content, screen))
         directory = Database(settings.database)
         stack.push_async_callback(directory.close)
         people = people or directory
@@ -86,6 +88,7 @@ async def core(
         workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe)
         sender = Sender(people, vault, channels, workers.answered)
         if background:
+            await _started(stack, watch)
             await _started(stack, sender)
             await _started(stack, workers)
         yield Core(people, content, engine, inbox, workers, sender, channels)
@@ -146,6 +149,17 @@ def load_content(settings: Settings) -> Content:
         settings.transcript_days, settings.human_contact, settings.operators_on_duty, settings.default_country
     )
     return Content(settings.content_dir, load_languages(), promises)
+
+
+def _reread(settings: Settings, content: Content, screen: Screen) -> Callable[[], None]:
+    edition = content.read()
+    rules = load_screen(settings.content_dir / "safety", content.languages.shipped)
+
+    def adopt() -> None:
+        content.adopt(edition)
+        screen.adopt(rules)
+
+    return adopt
 
 
 def provider_channels(settings: Settings) -> dict[str, Channel]:

@@ -149,7 +149,10 @@ def markdown(figures: dict) -> str:
     compared = {code: about["stock"] for code, about in figures["languages"].items() if "stock" in about}
     if compared:
         runs = "; ".join(f"{code} {run['epochs']}, {run['train_seconds']} s" for code, run in compared.items())
-        lines += ["", f"*Rasa's default*: intents, by its own pipeline (DIET) on the same sentences. Epochs, time: {runs}."]
+        lines += [
+            "",
+            f"*Rasa's default*: intents, by its own pipeline (DIET) on the same sentences. Epochs, time: {runs}.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from bot.content import sms
 from bot.messages import Button, ChannelTraits, Outbound
 
-_NUMBERED = 12
+_NUMBERED = 24
 """Choices that are offered by number at most, where a channel has no buttons or too few."""
 
 _NUMBERED_SMS = 4
@@ -42,7 +42,7 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> tuple[list[Outbou
     text = "\n\n".join([block.text, *block.extras])
     offered = block.buttons
     if offered and len(offered) > traits.button_limit:
-        offered = offered[: max(_NUMBERED, traits.button_limit)]
+        offered = _fewer(offered, max(_NUMBERED, traits.button_limit))
         text += "\n\n" + _numbered(offered) + "\n" + own.reply_number
         shown: tuple[Button, ...] = ()
     else:
@@ -58,13 +58,13 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> tuple[list[Outbou
 
 def _fit_sms(block: Block, traits: ChannelTraits) -> tuple[list[Outbound], tuple[Button, ...]]:
     """At most SEGMENTS segments: the answer first, then what fits of the rest, always with a way on."""
-    offered = block.buttons[: _NUMBERED if not block.extras and len(block.text) < 120 else _NUMBERED_SMS]
+    offered = _fewer(block.buttons, _NUMBERED if not block.extras and len(block.text) < 120 else _NUMBERED_SMS)
     tail = ""
     while True:
         tail = "\n" + _numbered(offered) if offered else ""
         if sms.segments(sms.economical(block.text + tail)) <= sms.SEGMENTS or not offered:
             break
-        offered = offered[:-1]
+        offered = _fewer(offered, len(offered) - 1)
     text = block.text
     for extra in block.extras:
         for line in extra.split("\n"):
@@ -72,6 +72,13 @@ def _fit_sms(block: Block, traits: ChannelTraits) -> tuple[list[Outbound], tuple
             if sms.segments(sms.economical(longer + tail)) <= sms.SEGMENTS:
                 text = longer
     return [Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)], offered
+
+
+def _fewer(buttons: tuple[Button, ...], most: int) -> tuple[Button, ...]:
+    """The first ones and, if there is room for two, the last: it is the way out, 'I would rather not say'."""
+    if len(buttons) <= most or most < 2:
+        return buttons[: max(0, most)]
+    return (*buttons[: most - 1], buttons[-1])
 
 
 def _numbered(buttons: tuple[Button, ...]) -> str:

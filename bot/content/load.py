@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from bot.content.texts import Country, Fact, Line, Topic, TopicText, Words
+from bot.content.message_format import FormatFault, gaps
+from bot.content.texts import Country, Edition, Fact, Line, Topic, TopicText, Words
 
 SOURCE_LANGUAGE = "en"
 """The language the others are compared with."""
@@ -24,7 +25,6 @@ SERVICES = (
 ).split()
 
 _SECTIONS = ("words", "buttons", "groups", "services", "page")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class ContentError(Exception):
@@ -43,8 +43,8 @@ class Reader:
         self._languages = languages
         self.faults: list[str] = []
 
-    def read(self) -> tuple[dict[str, Topic], list[str], dict[str, Words], dict[str, Country]]:
-        """Topics, menu groups, words by language, countries by code. Raises ContentError."""
+    def read(self) -> Edition:
+        """Everything. Raises ContentError."""
         schema = self._yaml("facts.yml").get("facts") or {}
         topics, groups = self._topics(schema)
         words = {code: self._words(code, topics, schema) for code in self._languages}
@@ -54,7 +54,7 @@ class Reader:
         }
         if self.faults:
             raise ContentError(self.faults)
-        return topics, groups, words, countries
+        return Edition(topics, tuple(groups), words, countries)
 
     def _fault(self, file: str, what: str) -> None:
         self.faults.append(f"{self._folder.name}/{file}: {what}")
@@ -156,7 +156,8 @@ class Reader:
                 if not isinstance(phrase, str) or not phrase.strip():
                     self._fault(file, f"{fact}: no phrase for '{value}'")
                     continue
-                strange = set(_PLACEHOLDER.findall(phrase)) - {*(meaning.get("details") or ()), "country"}
+                named = self._gaps(file, f"{fact}: {value}", phrase, code) or set()
+                strange = named - {*(meaning.get("details") or ()), "country"}
                 if strange:
                     self._fault(file, f"{fact}: {value}: {{{sorted(strange)[0]}}} cannot be filled in here")
         return facts
@@ -172,8 +173,23 @@ class Reader:
                 self._fault(file, f"{section}: '{key}' is empty")
         return {str(key): str(text).strip() for key, text in data.items()}
 
+    def _gaps(self, file: str, what: str, text: str, language: str) -> set[str] | None:
+        """The names of what is filled in; None, and a fault, for a sentence that cannot be."""
+        try:
+            return set(gaps(text, language))
+        except FormatFault as fault:
+            self._fault(file, f"{what}: {fault}")
+            return None
+
+    def _gaps_quietly(self, text: str) -> set[str] | None:
+        """Those of the source language, whose own faults are named once and not in every other language again."""
+        try:
+            return set(gaps(text, SOURCE_LANGUAGE))
+        except FormatFault:
+            return None
+
     def _short(self, file: str, what: str, text: str) -> None:
-        if len(_PLACEHOLDER.sub("00", text)) > TITLE_LIMIT:
+        if len(re.sub(r"\{\w+\}", "00", text)) > TITLE_LIMIT:
             self._fault(file, f"{what}: '{text}' has {len(text)} characters, at most {TITLE_LIMIT} fit on a button")
 
     def _compare(self, words: dict[str, Words]) -> None:
@@ -181,6 +197,11 @@ class Reader:
         source = words.get(SOURCE_LANGUAGE)
         if source is None:
             return
+        wanted = {
+            (section, key): self._gaps_quietly(text)
+            for section in _SECTIONS
+            for key, text in getattr(source, section).items()
+        }
         for code, other in words.items():
             for section in _SECTIONS:
                 ours, theirs = getattr(source, section), getattr(other, section)
@@ -190,7 +211,8 @@ class Reader:
                 for key in sorted(theirs.keys() - ours.keys()):
                     self._fault(file, f"{section}: '{key}' is not used; a typing mistake?")
                 for key in sorted(ours.keys() & theirs.keys()):
-                    if set(_PLACEHOLDER.findall(ours[key])) != set(_PLACEHOLDER.findall(theirs[key])):
+                    named = self._gaps(file, f"{section}: {key}", theirs[key], code)
+                    if named is not None and wanted[section, key] not in (None, named):
                         self._fault(
                             file, f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml"
                         )
@@ -201,6 +223,7 @@ class Reader:
         code = name.removesuffix(".yml")
         if data.get("country") != code:
             self._fault(file, f"country: expected {code}, like the file's name")
+        reviewed = data.get("state") == "reviewed"
         facts = {}
         for fact, about in (data.get("facts") or {}).items():
             if fact not in schema:
@@ -212,13 +235,18 @@ class Reader:
                 self._fault(file, f"{fact}: value '{value}' is not one of {allowed}")
                 continue
             source = about.get("source")
-            if value != "unknown" and not (isinstance(source, dict) and source.get("title") and source.get("read")):
-                self._fault(file, f"{fact}: says where it stands? Needs source with title, url and read")
+            if value != "unknown" and not (isinstance(source, dict) and source.get("title") and source.get("url")):
+                self._fault(file, f"{fact}: where does it stand? Needs source with title and url")
+            elif value != "unknown" and reviewed and not isinstance(source.get("read"), date):
+                self._fault(
+                    file, f"{fact}: reviewed, but nobody has read the source: needs 'read', a day like 2027-11-22"
+                )
             details = {}
             for detail in schema[fact]["values"][value].get("details") or ():
                 if about.get(detail) is None:
                     self._fault(file, f"{fact}: {value} needs '{detail}'")
-                details[detail] = str(about.get(detail))
+                # Numbers stay numbers: they choose the form of the word after them.
+                details[detail] = about[detail] if isinstance(about.get(detail), int) else str(about.get(detail))
             facts[fact] = Fact(value, details, source)
         lines = {}
         for kind, about in (data.get("lines") or {}).items():
@@ -226,4 +254,4 @@ class Reader:
                 self._fault(file, f"lines: {kind}: needs a number in quotes, and be one of {', '.join(LINES)}")
                 continue
             lines[kind] = Line(about["number"], about.get("name") or "")
-        return Country(code, data.get("state") != "reviewed", facts, lines)
+        return Country(code, not reviewed, facts, lines)

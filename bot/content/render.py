@@ -16,8 +16,9 @@ from babel import Locale
 from bot.content.countries import country_name
 from bot.content.fit import Block, OwnWords, fit
 from bot.content.load import Reader
+from bot.content.message_format import fill
 from bot.content.places import PlaceWords
-from bot.content.texts import UNKNOWN, Topic, Words
+from bot.content.texts import UNKNOWN, Country, Edition, Topic, Words
 from bot.messages import Button, ChannelTraits, Outbound
 from nlu.contract import Response
 from nlu.languages import Languages
@@ -53,8 +54,32 @@ class Content:
 
     def __init__(self, folder: Path, languages: Languages, promises: Promises = Promises()) -> None:
         self.languages = languages
-        self.topics, self.groups, self._words, self.countries = Reader(folder, list(languages.shipped)).read()
+        self._folder = folder
         self._promises = promises
+        self._edition = self.read()
+
+    def read(self) -> Edition:
+        """What the files say now, without using it yet. Raises ContentError."""
+        return Reader(self._folder, list(self.languages.shipped)).read()
+
+    def adopt(self, edition: Edition) -> None:
+        """Say what this edition says from now on."""
+        self._edition = edition
+
+    @property
+    def topics(self) -> dict[str, Topic]:
+        """By name, in the order of the menu."""
+        return self._edition.topics
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the menu."""
+        return self._edition.groups
+
+    @property
+    def countries(self) -> dict[str, Country]:
+        """Facts and help lines by ISO 3166 code."""
+        return self._edition.countries
 
     # --- what others ask -------------------------------------------------------------------------------------
 
@@ -77,7 +102,7 @@ class Content:
 
     def words(self, language: str) -> Words:
         """Everything said in a language."""
-        return self._words[language]
+        return self._edition.words[language]
 
     # --- rendering -------------------------------------------------------------------------------------------
 
@@ -91,7 +116,7 @@ class Content:
         draft_noted: bool = True,
     ) -> Rendering:
         """The messages for these responses. Only the last one keeps its choices: older buttons mislead."""
-        voice = _Voice(self, self._words[language], country, traits)
+        voice = _Voice(self, self.words(language), country, traits)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
             last = blocks[-1]
@@ -128,15 +153,13 @@ class _Voice:
         return self.fill(self._words.words[key], **values)
 
     def fill(self, text: str, **values: Any) -> str:
-        for name, value in values.items():
-            text = text.replace("{" + name + "}", _ISOLATE.format(value) if self._rtl else str(value))
-        return text
+        """The text with its gaps filled; numbers choose the form of the words after them."""
+        if self._rtl:
+            values = {name: _ISOLATE.format(v) if isinstance(v, str) else v for name, v in values.items()}
+        return fill(text, self._words.language, values)
 
     def button(self, key: str, payload: str, **values: Any) -> Button:
-        text = self._words.buttons[key]
-        for name, value in values.items():
-            text = text.replace("{" + name + "}", str(value))
-        return Button(text, payload)
+        return Button(fill(self._words.buttons[key], self._words.language, values), payload)
 
     def place_name(self, name: str, country: str | None) -> str:
         """A town with its country in this language; a sample town lies in none."""
@@ -233,6 +256,10 @@ class _Voice:
         buttons = (*self._countries("country:{}"), self.button("no_country", "country:none"))
         return Block(self.word("ask.country_again" if again else "ask.country"), buttons)
 
+    def _ask_country_for(self, what: str) -> Block:
+        """The country whose help lines somebody wants to hear, with a topic or with how to reach a person."""
+        return Block(self.word("ask.country"), self._countries(f"in:{{}}:{what}"))
+
     def _countries(self, payload: str) -> tuple[Button, ...]:
         named = [Button(country_name(c, self._words.language), payload.format(c)) for c in self._content.countries]
         return tuple(sorted(named, key=lambda button: button.title))
@@ -301,7 +328,9 @@ class _Voice:
             # Help first, then the question whose answer brings the numbers to call.
             if not about.facts:
                 extras = (*extras, self.word("country.not_given"))
-            buttons = (*buttons, *self._countries(f"in:{{}}:{topic}"))
+            # On SMS there may be room for one only: where the first step is a place to go to, that goes first.
+            first = 1 if about.next[:1] and about.next[0].startswith("find:") else 0
+            buttons = (*buttons[:first], self.button("numbers", f"numbers:{topic}"), *buttons[first:])
         return Block(answer, buttons, draft=draft, extras=extras)
 
     def _country_part(self, topic: Topic) -> tuple[str, ...]:
@@ -364,7 +393,7 @@ class _Voice:
         if not lines and self._code is None:
             # Nothing is invented: the numbers to call are those of the country.
             extras.append(self.word("country.not_given"))
-            buttons = (*self._countries("in:{}:human"), *buttons)
+            buttons = (self.button("numbers", "numbers:human"), *buttons)
         return Block(self.word("human.nobody"), buttons, extras=tuple(extras))
 
     # --- places ----------------------------------------------------------------------------------------------

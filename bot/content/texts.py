@@ -49,7 +49,7 @@ class Fact:
     """The answer to one question about a country, with the details its phrase may use and where it stands."""
 
     value: str
-    details: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str | int] = field(default_factory=dict)
     source: dict | None = None
 
 
@@ -72,3 +72,13 @@ class Country:
 
 
 UNKNOWN = Fact("unknown")
+
+
+@dataclass(frozen=True)
+class Edition:
+    """All of content/ as it was at one moment: topics in the menu's order, its groups, words and countries by code."""
+
+    topics: dict[str, Topic]
+    groups: tuple[str, ...]
+    words: dict[str, Words]
+    countries: dict[str, Country]

@@ -41,6 +41,12 @@ def said_in_country(payload: str) -> str | None:
     return value[3:] if kind == "in" and command(payload) else None
 
 
+def asked_where(payload: str) -> str | None:
+    """What a button `numbers:<what>` asks to hear for a country, which is asked for first; needs no engine."""
+    kind, _, value = payload.partition(":")
+    return value if kind == "numbers" and _NAME.fullmatch(value) else None
+
+
 def menu_group(payload: str) -> str | None:
     """The group of subjects a menu button opens; the menu needs no engine."""
     kind, _, value = payload.partition(":")

@@ -171,6 +171,9 @@ class Workers:
         group = choices.menu_group(payload or "")
         if group in self._content.groups:
             return Answer([Response("menu.group", {"group": group})], state, language)
+        wanted = choices.asked_where(payload or "")
+        if wanted in self._content.topics or wanted == "human":
+            return Answer([Response("ask.country_for", {"what": wanted})], state, language)
         if word and not state.language:
             language = word.language
         request = self._request(held, body, payload, word is not None and word.name == "erase", language)

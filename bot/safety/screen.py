@@ -32,6 +32,13 @@ class Screen:
     """All languages' rules, compiled. `crisis` and `word` take the raw text of a message."""
 
     def __init__(self, rules: dict[str, dict]) -> None:
+        self._compile(rules)
+
+    def adopt(self, other: Screen) -> None:
+        """Go by the rules of another screen from now on."""
+        self.__dict__.update(other.__dict__)
+
+    def _compile(self, rules: dict[str, dict]) -> None:
         entries = {
             name: [(language, about["crisis"][name]) for language, about in rules.items() if name in about["crisis"]]
             for name in CRISES
@@ -78,7 +85,12 @@ def load_screen(folder: Path, languages: Iterable[str] = ()) -> Screen:
     for path in paths:
         if not path.is_file():
             continue
-        about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        try:
+            about = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: cannot be read (a missing quote or a wrong indent?): {error}") from error
+        if not isinstance(about, dict):
+            raise ValueError(f"{path}: expected entries of the form `name: value`")
         for name, entry in (about.get("crisis") or {}).items():
             if name not in CRISES:
                 raise ValueError(f"{path}: crisis '{name}' is not one of {', '.join(CRISES)}")

@@ -42,7 +42,7 @@ def faults(folder) -> str:
         ("answers/ar/facts.yml", lambda d: d["facts"]["prep"].pop("limited"), "prep: no phrase for 'limited'"),
         ("answers/ar/facts.yml", lambda d: d["facts"]["prep"].update(limited="{weeks}"), "{weeks} cannot be filled in here"),
         ("countries/FR.yml", lambda d: d["facts"]["pep"].update(value="maybe"), "countries/FR.yml: pep: value 'maybe' is not one of"),
-        ("countries/FR.yml", lambda d: d["facts"]["prep"].pop("source"), "prep: says where it stands?"),
+        ("countries/FR.yml", lambda d: d["facts"]["prep"].pop("source"), "prep: where does it stand?"),
         ("countries/FR.yml", lambda d: d["lines"]["emergency"].update(number=112), "needs a number in quotes"),
         ("topics.yml", lambda d: d["topics"]["sti"].update(next=["nowhere"]), "next 'nowhere' leads nowhere"),
         ("topics.yml", lambda d: d["topics"]["sti"].update(facts=["rain"]), "fact 'rain' is not in facts.yml"),
