@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,9 @@ from bot.messages import Button, ChannelTraits, Outbound
 
 _NUMBERED = 24
 """Choices that are offered by number at most, where a channel has no buttons or too few."""
+
+_HEADING = re.compile(r"(:)\n")  # stays with the line it announces
+_SENTENCE = re.compile(r"(?<=[.!?؟])\s+")
 
 _NUMBERED_SMS = 4
 """The same under an answer on SMS, where every line is paid for."""
@@ -25,6 +29,8 @@ class Block:
     location: Any = None
     draft: bool = False
     extras: tuple[str, ...] = ()
+    note: str = ""
+    """Said after everything else; on SMS only where there is room."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,23 @@ class OwnWords:
 
     reply_number: str
     choose: str
+    read_on: str
 
 
-def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> tuple[list[Outbound], tuple[Button, ...]]:
-    """A block as one or more messages its channel accepts, and the choices offered with it."""
+@dataclass(frozen=True)
+class Fitted:
+    """Messages a channel accepts, the choices offered with them, and what is left to be read when it is asked for."""
+
+    messages: list[Outbound]
+    choices: tuple[Button, ...]
+    rest: str = ""
+
+
+def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
+    """A block as one or more messages. Only SMS, where each is paid for, leaves a rest."""
     if traits.segments:
-        return _fit_sms(block, traits)
-    text = "\n\n".join([block.text, *block.extras])
+        return _fit_sms(block, traits, own)
+    text = "\n\n".join(part for part in (block.text, *block.extras, block.note) if part)
     offered = block.buttons
     if offered and len(offered) > traits.button_limit:
         offered = _fewer(offered, max(_NUMBERED, traits.button_limit))
@@ -53,25 +69,44 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> tuple[list[Outbou
     pin = block.location if traits.can_send_location else None
     title = own.choose if shown else None
     messages[-1] = replace(messages[-1], buttons=shown, ask_location=ask, location=pin, list_title=title)
-    return messages, offered
+    return Fitted(messages, offered)
 
 
-def _fit_sms(block: Block, traits: ChannelTraits) -> tuple[list[Outbound], tuple[Button, ...]]:
+def _fit_sms(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
     """At most SEGMENTS segments: the answer first, then what fits of the rest, always with a way on."""
-    offered = _fewer(block.buttons, _NUMBERED if not block.extras and len(block.text) < 120 else _NUMBERED_SMS)
-    tail = ""
+    lines = _HEADING.sub(r"\1\v", "\n".join(block.extras)).split("\n")
+    lines = [line.replace("\v", "\n") for line in lines if line]
+    offered = _fewer(block.buttons, _NUMBERED if not lines and len(block.text) < 120 else _NUMBERED_SMS)
+    offered, tail = _ways_on(block.text, offered, "")
+    text, rest = _as_much([block.text], lines, tail)
+    if rest:
+        first, *others = _SENTENCE.split(block.text)
+        offered, tail = _ways_on(first, offered, "\n" + own.read_on)
+        text, rest = _as_much([first, *others], lines, tail)
+    elif block.note:
+        text, _ = _as_much([text], [block.note], tail)
+    return Fitted([Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)], offered, rest)
+
+
+def _ways_on(text: str, buttons: tuple[Button, ...], closing: str) -> tuple[tuple[Button, ...], str]:
+    """As many of the choices as the price allows after `text` and `closing`, and both as the end of the message."""
     while True:
-        tail = "\n" + _numbered(offered) if offered else ""
-        if sms.segments(sms.economical(block.text + tail)) <= sms.SEGMENTS or not offered:
-            break
-        offered = _fewer(offered, len(offered) - 1)
-    text = block.text
-    for extra in block.extras:
-        for line in extra.split("\n"):
-            longer = f"{text}\n{line}"
-            if sms.segments(sms.economical(longer + tail)) <= sms.SEGMENTS:
-                text = longer
-    return [Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)], offered
+        tail = closing + ("\n" + _numbered(buttons) if buttons else "")
+        if not buttons or sms.segments(sms.economical(text + tail)) <= sms.SEGMENTS:
+            return buttons, tail
+        buttons = _fewer(buttons, len(buttons) - 1)
+
+
+def _as_much(sentences: list[str], lines: list[str], tail: str) -> tuple[str, str]:
+    """The first sentence and as much after it as the price allows before `tail`, and what is left."""
+    text = sentences[0]
+    following = [(" ", sentence) for sentence in sentences[1:]] + [("\n", line) for line in lines]
+    for position, (apart, piece) in enumerate(following):
+        longer = text + apart + piece
+        if sms.segments(sms.economical(longer + tail)) > sms.SEGMENTS:
+            return text, "".join(apart + piece for apart, piece in following[position:]).lstrip()
+        text = longer
+    return text, ""
 
 
 def _fewer(buttons: tuple[Button, ...], most: int) -> tuple[Button, ...]:

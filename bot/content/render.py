@@ -32,11 +32,13 @@ _ISOLATE = "\u2068{}\u2069"
 
 @dataclass(frozen=True)
 class Rendering:
-    """Messages ready for the channel, the choices they offer in order, and whether the draft note was said."""
+    """Messages ready for the channel, the choices they offer in order, whether the draft note was said, and what is left
+    to read on a channel where length is paid for."""
 
     messages: tuple[Outbound, ...]
     choices: tuple[Button, ...]
     draft_noted: bool
+    rest: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,25 @@ class Content:
         voice = _Voice(self, self.words(language), country, traits)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
-            last = blocks[-1]
-            blocks[-1] = replace(last, extras=(*last.extras, voice.word("draft_note")))
+            blocks[-1] = replace(blocks[-1], note=voice.word("draft_note"))
             draft_noted = True
         messages: list[Outbound] = []
         choices: tuple[Button, ...] = ()
+        rest = ""
         for position, block in enumerate(blocks):
             final = position == len(blocks) - 1
             if not final:
                 block = replace(block, buttons=())
-            own = OwnWords(voice.word("reply_number"), voice.button("choose", "").title)
-            made, offered = fit(block, traits, own)
-            messages += made
+            read_on = voice.word("read_on", word=voice.word("read_on.word"))
+            fitted = fit(block, traits, OwnWords(voice.word("reply_number"), voice.button("choose", "").title, read_on))
+            messages += fitted.messages
             if final:
-                choices = offered
-        return Rendering(tuple(messages), choices, draft_noted)
+                choices, rest = fitted.choices, fitted.rest
+        return Rendering(tuple(messages), choices, draft_noted, rest)
+
+    def read_on_words(self) -> set[str]:
+        """What people write for the rest of an answer, in every language."""
+        return {words.words["read_on.word"] for words in self._edition.words.values()}
 
 
 class _Voice:
@@ -227,6 +233,10 @@ class _Voice:
         if emergency:
             return Block(self.word("trouble", emergency=emergency.number))
         return Block(self.word("trouble.no_number"))
+
+    def _rest(self, text: str) -> Block:
+        first, *others = text.split("\n")
+        return Block(first, extras=tuple(others))
 
     def _quick_exit(self) -> Block:
         return Block(self.word("quick_exit"))
@@ -334,15 +344,9 @@ class _Voice:
         return Block(answer, buttons, draft=draft, extras=extras)
 
     def _country_part(self, topic: Topic) -> tuple[str, ...]:
-        parts = []
-        if topic.facts:
-            facts = self._facts(topic)
-            if facts:
-                parts.append(facts)
-        lines = self._lines(topic.lines)
-        if lines:
-            parts.append(lines)
-        return tuple(parts)
+        parts = (self._facts(topic) if topic.facts else "", self._lines(topic.lines))
+        # In danger the numbers to call go before what the country pays.
+        return tuple(part for part in (reversed(parts) if topic.urgent else parts) if part)
 
     def _facts(self, topic: Topic) -> str:
         if self._code is None:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from bot.messages import Button, Location
+from bot.safety.phrases import fold
 from nlu.contract import Command
 
 _NUMBER = re.compile(r"\W*(\d{1,2})\W*")
@@ -56,6 +57,11 @@ def menu_group(payload: str) -> str | None:
 def pin(location: Location) -> tuple[Command, str]:
     """A shared location: the place to search near."""
     return Command("find_service", {"place": f"geo:{location.latitude:.5f},{location.longitude:.5f}"}), ""
+
+
+def reads_on(text: str, words: set[str]) -> bool:
+    """Whether a whole message is one of the words for the rest of an answer, however accented or spelt large."""
+    return fold(text) in {fold(word) for word in words}
 
 
 def chosen(text: str, choices: tuple[Button, ...]) -> Button | None:

@@ -12,7 +12,8 @@ from bot.messages import Button
 @dataclass(frozen=True)
 class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
-    `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second.
+    `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
+    what did not fit into the last SMS and is sent when the person asks to read on.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -22,6 +23,7 @@ class State:
     choices: tuple[Button, ...] = ()
     greeted: bool = False
     draft_noted: bool = False
+    rest: str = ""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

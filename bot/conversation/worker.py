@@ -166,6 +166,8 @@ class Workers:
             return Answer([Response("media")], replace(state, language=language), language)
         if body.get("payload") == "say:group.refused":
             return Answer([Response("group.refused")], state, language)
+        if state.rest and choices.reads_on(text, self._content.read_on_words()):
+            return Answer([Response("rest", {"text": state.rest})], state, language)
         picked = None if body.get("payload") else choices.chosen(text, state.choices)
         payload = body.get("payload") or (picked.payload if picked else None)
         group = choices.menu_group(payload or "")
@@ -246,9 +248,12 @@ class Workers:
 
     async def _write(self, held: Held, message: InboxMessage, answer: Answer) -> Held | None:
         rendering = self._render(held, answer)
+        # Numbers keep their meaning while somebody reads on.
+        same = not rendering.messages or [response.key for response in answer.responses] == ["rest"]
         state = replace(
             answer.state,
-            choices=rendering.choices if rendering.messages else answer.state.choices,
+            choices=answer.state.choices if same else rendering.choices,
+            rest=rendering.rest if rendering.messages else answer.state.rest,
             draft_noted=answer.state.draft_noted or rendering.draft_noted,
         )
         effects = {response.effect for response in answer.responses if response.effect}

@@ -51,7 +51,10 @@ def test_every_own_word_can_be_said(content, language):
         for key in content.words(language).words
         if key.startswith(("place.", "line.", "lines.", "country.", "human."))
     }
-    for key in keys - {"draft_note", "source", "reply_number", "ask.which_shown", "trouble.no_number"}:
+    said_with_others = {"read_on", "read_on.word"}
+    for key in (
+        keys - said_with_others - {"draft_note", "source", "reply_number", "ask.which_shown", "trouble.no_number"}
+    ):
         for traits in CHANNELS.values():
             for message in rendered(content, Response(key, samples.get(key, {})), language, traits, "FR").messages:
                 assert message.text and not re.search(r"\{\w+\}", message.text), key
@@ -147,3 +150,26 @@ def test_segments_are_counted_as_they_are_paid(text, count):
 def test_a_non_latin_text_is_never_made_cheaper_by_question_marks():
     assert sms.economical("مرحبا “صديقي”") == "مرحبا “صديقي”"
     assert sms.economical("“cœur” – déjà") == '"coeur" - déjà'
+
+
+def test_what_does_not_fit_into_an_sms_can_be_read_on(content, language):
+    """Nothing is lost, nothing said twice, and each part fits and says how to go on."""
+    traits = CHANNELS["sms"]
+    for country in content.countries:
+        response, parts = Response("topic", {"topic": "right_without_papers"}), []
+        for _ in range(12):
+            made = content.render([response], language=language, country=country, traits=traits)
+            (message,) = made.messages
+            assert sms.segments(message.text) <= sms.SEGMENTS
+            parts.append(message.text)
+            if not made.rest:
+                break
+            assert sms.economical(content.words(language).words["read_on.word"]) in message.text
+            response = Response("rest", {"text": made.rest})
+        assert not made.rest
+        said = " ".join(" ".join(parts).split())
+        for fact in content.topics["right_without_papers"].facts:
+            value = content.countries[country].facts.get(fact)
+            phrase = content.words(language).facts[fact][value.value if value else "unknown"].split("{")[0]
+            known = sms.economical(phrase).split(".")[0].strip()
+            assert said.count(sms.economical(" ".join(known.split()))) >= 1, (country, fact)
