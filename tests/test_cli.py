@@ -73,6 +73,16 @@ def test_faults_in_the_content_are_all_named(run, monkeypatch, tmp_path):
     assert any("answers/fr/hiv.yml" in fault for fault in faults) and any("ar.yml" in fault for fault in faults)
 
 
+def test_content_status_counts_countries_and_languages(run):
+    said = run("content", "status", "--within", "20000")
+    assert said.exit_code == 0
+    lines = [line.split("\t") for line in said.output.splitlines()]
+    assert ["GB", "United Kingdom"] in [line[:2] for line in lines] and "so" in [line[0] for line in lines]
+    assert "to be read again by" in said.output
+    about = json.loads(run("content", "status", "--json").output)
+    assert {one["code"] for one in about["countries"]} >= {"FR", "TT"} and len(about["languages"]) >= 12
+
+
 def test_half_a_set_of_credentials_is_refused():
     from bot.app import provider_channels
     from bot.settings import Settings

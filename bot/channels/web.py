@@ -34,7 +34,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE = Path(__file__).parent / "web_page"
 TEXT_LIMIT = 4096
-BUTTON_LIMIT = 12
+BUTTON_LIMIT = 24
 TITLE_LIMIT = 40
 PAYLOAD_LIMIT = 64  # bytes, as everywhere
 BODY_LIMIT = 16 * 1024

@@ -1,16 +1,20 @@
-"""farol content: is everything in content/ usable?"""
+"""farol content: is everything in content/ usable, and how much of it is filled in and checked?"""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
 from bot.app import load_content
-from bot.cli.console import out, read_settings
-from bot.content.load import ContentError
+from bot.cli.console import fail, out, print_table, read_settings
+from bot.content import coverage
+from bot.content.countries import country_name
+from bot.content.load import LINES, ContentError
 from bot.directory import listing
 from bot.safety.screen import load_screen
 from nlu.languages import load_languages
@@ -52,3 +56,46 @@ def check(as_json: bool) -> None:
     else:
         out.print("All content is in order.")
     sys.exit(2 if faults else 0)
+
+
+@content.command()
+@click.option(
+    "--within", default=60, show_default=True, metavar="DAYS", help="Name the topics to be read again by then."
+)
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+def status(within: int, as_json: bool) -> None:
+    """What each country and each language has, what is still a draft, and what has to be read again."""
+    settings = read_settings()
+    try:
+        edition = load_content(settings).edition
+    except ContentError as error:
+        fail(str(error))
+    countries, languages = coverage.of_countries(edition), coverage.of_languages(edition)
+    due = coverage.to_read_again(edition, date.today() + timedelta(days=within))
+    if as_json:
+        about = {
+            "countries": [asdict(one) for one in countries],
+            "languages": [asdict(one) for one in languages],
+            "read_again": [{"topic": name, "by": day} for name, day in due],
+        }
+        print(json.dumps(about, ensure_ascii=False, indent=1, default=str))
+        return
+    heads = ["", "country", "state", "known", "unopened", "oldest", "lines", "unknown"]
+    rows = [
+        [
+            one.code,
+            country_name(one.code, "en"),
+            "reviewed" if one.reviewed else "draft",
+            f"{one.known} of {one.asked}",
+            str(one.unopened),
+            str(one.oldest or "-"),
+            f"{len(one.lines)} of {len(LINES)}",
+            ", ".join(one.unknown) or "-",
+        ]
+        for one in countries
+    ]
+    print_table(heads, rows, "unopened: sources nobody has opened yet; oldest: the day one was read longest ago", 3)
+    rows = [[one.code, str(one.answers), str(one.reviewed)] for one in languages]
+    print_table(["language", "answers", "reviewed"], rows, "The other answers are drafts", 1)
+    for name, day in due:
+        print(f"to be read again by {day}: {name}")

@@ -58,7 +58,7 @@ class Content:
         self.languages = languages
         self._folder = folder
         self._promises = promises
-        self._edition = self.read()
+        self.edition = self.read()
 
     def read(self) -> Edition:
         """What the files say now, without using it yet. Raises ContentError."""
@@ -66,22 +66,22 @@ class Content:
 
     def adopt(self, edition: Edition) -> None:
         """Say what this edition says from now on."""
-        self._edition = edition
+        self.edition = edition
 
     @property
     def topics(self) -> dict[str, Topic]:
         """By name, in the order of the menu."""
-        return self._edition.topics
+        return self.edition.topics
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups of the menu."""
-        return self._edition.groups
+        return self.edition.groups
 
     @property
     def countries(self) -> dict[str, Country]:
         """Facts and help lines by ISO 3166 code."""
-        return self._edition.countries
+        return self.edition.countries
 
     # --- what others ask -------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Content:
 
     def words(self, language: str) -> Words:
         """Everything said in a language."""
-        return self._edition.words[language]
+        return self.edition.words[language]
 
     # --- rendering -------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Content:
 
     def read_on_words(self) -> set[str]:
         """What people write for the rest of an answer, in every language."""
-        return {words.words["read_on.word"] for words in self._edition.words.values()}
+        return {words.words["read_on.word"] for words in self.edition.words.values()}
 
 
 class _Voice:

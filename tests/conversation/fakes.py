@@ -8,7 +8,7 @@ from bot.conversation.engine import EngineDown
 from bot.messages import ChannelTraits, Outbound, SendError
 from nlu.contract import Response, TurnReply, TurnRequest
 
-TRAITS = ChannelTraits("web", 4096, button_limit=12, title_limit=40, can_ask_location=True)
+TRAITS = ChannelTraits("web", 4096, button_limit=24, title_limit=40, can_ask_location=True)
 
 
 def reply(*keys: str | Response, language: str = "en", **fields: object) -> TurnReply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 from sqlalchemy import func, select, text
@@ -262,9 +261,9 @@ async def test_a_country_chosen_after_a_crisis_brings_its_numbers(assistant):
     asked = len(assistant.engine.requests)
     await assistant.receive(numbers.title, payload=numbers.payload)
     assert len(assistant.engine.requests) == asked, "the list of countries needs no engine"
-    number = re.search(r"(\d+)\W+France", assistant.channel.sent[-1][1].text)[1]
+    press = next(b for b in assistant.channel.sent[-1][1].buttons if b.payload.startswith("in:FR:"))
     assistant.engine.answer = lambda request: reply("affirm", country="FR")
-    said = await assistant.receive(number)
+    said = await assistant.receive(press.title, payload=press.payload)
     assert assistant.engine.requests[-1].command == Command("choose", {"country": "FR"})
     assert "3114" in said[0]
 
