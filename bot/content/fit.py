@@ -44,7 +44,8 @@ class OwnWords:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Messages a channel accepts, the choices offered with them, and what is left to be read when it is asked for."""
+    """Messages a channel accepts, the choices in the order of their numbers, then those there was no room for, which can
+    still be typed, and what is left to be read when it is asked for."""
 
     messages: list[Outbound]
     choices: tuple[Button, ...]
@@ -69,7 +70,7 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
     pin = block.location if traits.can_send_location else None
     title = own.choose if shown else None
     messages[-1] = replace(messages[-1], buttons=shown, ask_location=ask, location=pin, list_title=title)
-    return Fitted(messages, offered)
+    return Fitted(messages, _typed(block, offered))
 
 
 def _fit_sms(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
@@ -85,7 +86,12 @@ def _fit_sms(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
         text, rest = _as_much([first, *others], lines, tail)
     elif block.note:
         text, _ = _as_much([text], [block.note], tail)
-    return Fitted([Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)], offered, rest)
+    messages = [Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)]
+    return Fitted(messages, _typed(block, offered), rest)
+
+
+def _typed(block: Block, offered: tuple[Button, ...]) -> tuple[Button, ...]:
+    return (*offered, *(button for button in block.buttons if button not in offered))
 
 
 def _ways_on(text: str, buttons: tuple[Button, ...], closing: str) -> tuple[tuple[Button, ...], str]:

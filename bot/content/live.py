@@ -59,6 +59,9 @@ class ContentWatch:
             self._refuse(error.faults)
         except (ValueError, OSError) as error:
             self._refuse(str(error).splitlines())
+        except Exception as error:
+            # A shape the reader did not expect, such as a topic without anything under it: refused like any fault.
+            self._refuse([f"the files cannot be read as content: {type(error).__name__}: {error}"])
         else:
             # On the event loop, where every answer is rendered in one piece: none is half old, half new.
             adopt()

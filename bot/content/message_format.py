@@ -21,6 +21,7 @@ CHOICES = ("plural", "select", "selectordinal")
 _MANY_IS_MILLIONS = {"ca", "es", "fr", "ht", "it", "pt"}
 
 _QUOTING = re.compile(r"'(?=[{}#|])")
+_SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"\s*(\w+)\s*")
 _CASE = re.compile(r"\s*(=\d+|\w+)\s*\{")
 
@@ -36,7 +37,8 @@ def fill(sentence: str, language: str, values: Mapping[str, Any]) -> str:
     """
     if "{" not in sentence:
         return sentence
-    return _compiled(sentence, language).format(dict(values))
+    known = {name: value if isinstance(value, (str, int, float)) else str(value) for name, value in values.items()}
+    return _compiled(sentence, language).format(known)
 
 
 def gaps(sentence: str, language: str) -> dict[str, str]:
@@ -97,7 +99,7 @@ def _cases(text: str, place: int, language: str, found: dict[str, str]) -> tuple
         if text[place : place + 1] != "}":
             raise FormatFault(f"{case[1]} {{: the closing }} is missing")
         place += 1
-    return re.compile(r"\s*").match(text, place).end(), cases
+    return _SPACE.match(text, place).end(), cases
 
 
 def _check_cases(name: str, kind: str, cases: list[str], language: str) -> None:

@@ -133,8 +133,9 @@ class Content:
             read_on = voice.word("read_on", word=voice.word("read_on.word"))
             fitted = fit(block, traits, OwnWords(voice.word("reply_number"), voice.button("choose", "").title, read_on))
             messages += fitted.messages
+            rest = "\n".join(part for part in (rest, fitted.rest) if part)
             if final:
-                choices, rest = fitted.choices, fitted.rest
+                choices = fitted.choices
         return Rendering(tuple(messages), choices, draft_noted, rest)
 
     def read_on_words(self) -> set[str]:

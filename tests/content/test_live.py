@@ -77,6 +77,16 @@ async def test_a_fault_is_refused_whole_and_the_last_good_words_stay(assistant):
     assert assistant.watch.faults == []
 
 
+async def test_a_shape_nobody_expected_is_refused_too(assistant):
+    await assistant.watch.look()
+    assistant.edit(
+        "topics.yml", "  right_to_care:\n    menu: rights\n", "  right_to_care:\n  another:\n    menu: rights\n"
+    )
+    for _ in range(2):
+        await assistant.watch.look()
+    assert assistant.watch.faults and assistant.title() == "Right to health care"
+
+
 async def test_a_faulty_safety_rule_is_refused_and_a_good_one_taken_up(assistant):
     assert assistant.screen.crisis("the lighthouse has gone dark forever") is None
     sign = '  crisis_suicide:\n    phrases:\n      - "lighthouse has gone dark"\n'

@@ -34,6 +34,10 @@ def test_values_are_never_read_as_gaps_and_apostrophes_are_apostrophes():
     assert said == "d'{what} à l'hôpital #1, aujourd'hui"
 
 
+def test_whatever_is_filled_in_becomes_words():
+    assert fill("{a} {b}", "en", {"a": None, "b": ["x"]}) == "None ['x']"
+
+
 def test_gaps_are_named_with_their_kind():
     sentence = "{n, plural, one {a {b}} few {x} many {y} other {c {d}}} {e}"
     assert gaps(sentence, "ru") == {"n": "plural", "b": "", "d": "", "e": ""}

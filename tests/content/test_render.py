@@ -173,3 +173,18 @@ def test_what_does_not_fit_into_an_sms_can_be_read_on(content, language):
             phrase = content.words(language).facts[fact][value.value if value else "unknown"].split("{")[0]
             known = sms.economical(phrase).split(".")[0].strip()
             assert said.count(sms.economical(" ".join(known.split()))) >= 1, (country, fact)
+
+
+def test_what_was_left_out_before_the_last_message_can_be_read_on_too(content):
+    said = [Response("topic", {"topic": "right_without_papers"}), Response("language.closest")]
+    alone = content.render(said[:1], language="en", country="GB", traits=CHANNELS["sms"])
+    both = content.render(said, language="en", country="GB", traits=CHANNELS["sms"])
+    # Without buttons under it a little more fits.
+    assert both.rest and alone.rest.endswith(both.rest)
+
+
+def test_a_country_that_is_not_listed_on_sms_can_still_be_typed(content, language):
+    asked = content.render([Response("ask.country")], language=language, country=None, traits=CHANNELS["sms"])
+    assert {choice.payload for choice in asked.choices} >= {f"country:{code}" for code in content.countries}
+    shown = re.findall(r"^(\d+) ", asked.messages[0].text, re.M)
+    assert [int(number) for number in shown] == list(range(1, len(shown) + 1))
