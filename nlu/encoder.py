@@ -20,30 +20,43 @@ _MEMORY = 20_000
 _KEPT_AT_ONCE = 4_000  # a training that is stopped loses no more than these
 
 
-class Encoder(Protocol):
-    """Turns sentences into unit vectors; the same text always gives the same vector."""
+Progress = Callable[[int], object]
+"""Told how many were done since the last call."""
+
+
+class Vectors(Protocol):
+    """Turns sentences into unit vectors."""
+
+    def encode(self, texts: List[str], progress: Progress = ...) -> np.ndarray:
+        """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1; tell `progress` how many are done."""
+
+
+class Encoder(Vectors, Protocol):
+    """One whose vectors are kept under its name."""
 
     name: str
-
-    def encode(self, texts: List[str], progress: Callable[[int], object] = ...) -> np.ndarray:
-        """Return float32 of shape (len(texts), DIMENSIONS), rows of length 1; tell `progress` how many are done."""
 
 
 class SharedEncoder:
     """The engine's one encoder: loaded on first use, remembers what it was asked lately, safe from several threads."""
 
-    def __init__(self, make: Callable[[], Encoder]) -> None:
+    def __init__(self, name: str, make: Callable[[], Vectors]) -> None:
+        self.name = name
         self._make = make
-        self._encoder: Encoder | None = None
+        self._encoder: Vectors | None = None
         self._lock = threading.Lock()
         self._memory: OrderedDict[str, np.ndarray] = OrderedDict()
 
-    def load(self) -> Encoder:
+    def load(self) -> Vectors:
         """The encoder itself; loads the weights now rather than at the first message."""
         with self._lock:
             if self._encoder is None:
                 self._encoder = self._make()
             return self._encoder
+
+    def encode(self, texts: List[str], progress: Progress = lambda count: None) -> np.ndarray:
+        """As Vectors.encode; nothing of it is remembered."""
+        return self.load().encode(texts, progress)
 
     def one(self, text: str) -> np.ndarray:
         """The vector of one text, float32 of shape (DIMENSIONS,)."""
@@ -68,7 +81,7 @@ class Shelf:
         self._db = sqlite3.connect(path, timeout=60)
         self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB)")
 
-    def encode(self, texts: List[str], progress: Callable[[int], object] = lambda count: None) -> np.ndarray:
+    def encode(self, texts: List[str], progress: Progress = lambda count: None) -> np.ndarray:
         """Embeddings of `texts` in order, float32 of shape (len(texts), DIMENSIONS); new ones are kept.
 
         `progress` is told how many new ones were made since the last call.
@@ -99,14 +112,14 @@ class Shelf:
         return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
 
 
-def _e5(many: bool) -> Encoder:
+def _e5(many: bool) -> Vectors:
     from nlu.e5 import E5
 
     return E5(many=many)
 
 
-ENCODER = SharedEncoder(lambda: _e5(many=False))
+ENCODER = SharedEncoder("multilingual-e5-small-q4-onnx", lambda: _e5(many=False))
 """For messages, as they come; all languages share it."""
 
-TRAINING_ENCODER = SharedEncoder(lambda: _e5(many=True))
+TRAINING_ENCODER = SharedEncoder("multilingual-e5-small-q8-many", lambda: _e5(many=True))
 """For the tens of thousands of sentences that are learnt from."""

@@ -16,10 +16,12 @@ _ZALGO = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f]+"
 )
 
-_ONE_FORM = str.maketrans(
+_FOLDED = str.maketrans(
     {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "گ": "ك", "ک": "ك", "ی": "ي"}
     # Turkish: many phones have no dotless i, and capitals lose or gain the dot.
     | {"ı": "i"}
+    # Accents, vowel points and tones, which NFKD has taken off their letters.
+    | {chr(code): None for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code))}
 )
 
 
@@ -38,8 +40,9 @@ def fold(text: str) -> str:
 
     Used to compare and to count character n-grams, never shown.
     """
-    text = unicodedata.normalize("NFKD", text.lower())
-    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_ONE_FORM)
+    text = text.lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(_FOLDED)
     return _SPACE.sub(" ", _REPEATED.sub(r"\1\1", text)).strip()
 
 

@@ -23,8 +23,8 @@ from nlu.quiet import quiet
 from nlu.workshop import TrainingFailed, Workshop
 
 SHELF = ROOT / "models" / "embeddings.sqlite"
-_SENTENCES = "sentences"
-"""The job of reading every sentence with the encoder; it fills the shelf and makes no model."""
+_READING = "sentences/"
+"""Begins the name of the job of reading a language's sentences with the encoder; it fills the shelf, makes no model."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,14 +72,16 @@ def train(models: Path, languages: list[str], force: bool = False, everything: b
             manifest.record(job, sources[job])
         report[job] = {"trained": True, "seconds": seconds}
 
-    in_common = [_SENTENCES, *([POOLED] if POOLED in todo else [])]
-    own = [name for name in todo if name != POOLED]
+    reading = [_READING + code for code in load_languages().announced] if POOLED in todo else []
+    in_common = [name for name in todo if name in (POOLED, LANGUAGE, DIALOGUE)]
+    own = [name for name in todo if name not in in_common]
     command = [sys.executable, "-W", "ignore", "-m", "nlu.train", "--worker", "--models", str(models)]
-    with Workshop(command, ROOT, len(in_common) + len(own), languages=len(own) - own.count(LANGUAGE)) as workshop:
-        # All languages' sentences first, on all cores, and what they have in common: there every language begins.
-        for job in in_common:
-            workshop.run([job], done)
-        workshop.run(own, done)
+    jobs = len(reading) + len(todo)
+    with Workshop(command, ROOT, jobs, languages=len(own)) as workshop:
+        # All languages' sentences first, and what they have in common: there every language begins. One language alone
+        # need not wait for the identifier.
+        for together in (reading, in_common, own) if POOLED in todo else (own + in_common,):
+            workshop.run(together, done)
     report["all"] = {"trained": True, "seconds": round(time.monotonic() - started, 1)}
     return report
 
@@ -89,24 +91,27 @@ def _work(models: Path) -> int:
     quiet()
     os.environ["FAROL_MODELS"] = str(models.resolve())
     jobs = {
-        _SENTENCES: _read_sentences,
         POOLED: _train_pooled,
         LANGUAGE: _train_language_identifier,
     }
     for line in sys.stdin:
         name = line.strip()
-        jobs.get(name, _train_rasa)(models / name)
+        if name.startswith(_READING):
+            _read_sentences(name[len(_READING) :])
+        else:
+            jobs.get(name, _train_rasa)(models / name)
         print("@done", flush=True)
     return 0
 
 
-def _read_sentences(target: Path) -> None:
-    """Fill the shelf of embeddings with every new sentence of every language."""
-    from nlu.components.examples import languages_examples
+def _read_sentences(language: str) -> None:
+    """Fill the shelf of embeddings with a language's new sentences."""
+    from nlu.components.examples import language_examples
+    from nlu.components.pooled import read
     from nlu.encoder import TRAINING_ENCODER, Shelf
 
-    texts = [text for examples in languages_examples(DATA).values() for text, _ in examples]
-    shelf = Shelf(SHELF, TRAINING_ENCODER.load())
+    texts = [text for text, _ in read(language_examples(DATA / language))]
+    shelf = Shelf(SHELF, TRAINING_ENCODER)
     missing, done = shelf.count_missing(texts), 0
 
     def progress(count: int) -> None:
@@ -121,7 +126,7 @@ def _train_pooled(target: Path) -> None:
     from nlu.components.pooled import PooledHead
     from nlu.encoder import TRAINING_ENCODER, Shelf
 
-    PooledHead.train(DATA, Shelf(SHELF, TRAINING_ENCODER.load())).save(target)
+    PooledHead.train(DATA, Shelf(SHELF, TRAINING_ENCODER)).save(target)
 
 
 def _train_language_identifier(target: Path) -> None:

@@ -51,15 +51,24 @@ class Blend:
 
 
 def calibrate(
-    fast: np.ndarray, careful: np.ndarray, labels: np.ndarray, dangers: list, alarms: float, tolerance: float = 0.01
+    fast: np.ndarray,
+    labels: np.ndarray,
+    careful: np.ndarray,
+    read: np.ndarray,
+    dangers: list,
+    alarms: float,
+    tolerance: float = 0.01,
 ) -> Blend:
     """Choose temperatures, share, gate and thresholds.
 
-    `fast` and `careful` are the scores (n, classes) of sentences by n-grams and encoder that have not seen them.
+    `fast`, (n, classes), are the scores of sentences by n-grams that have not seen them, `labels` their classes;
+    `careful` those by the encoder of the sentences it has read, which are marked in `read`, (n,).
     `dangers` are the numbers of the classes that are one; `alarms` is the share of other sentences that may be taken
     for any of them.
     """
-    ngram_temperature, embedding_temperature = _temperature(fast, labels), _temperature(careful, labels)
+    ngram_temperature = _temperature(fast, labels)
+    fast, labels = fast[read], labels[read]
+    embedding_temperature = _temperature(careful, labels)
     fast, careful = softmax(fast / ngram_temperature), softmax(careful / embedding_temperature)
     shares = {s: _accuracy(s * fast + (1 - s) * careful, labels) for s in (0.5, 0.3, 0.7)}
     share = max(shares, key=lambda s: shares[s] - (0 if s == 0.5 else PLAINLY_BETTER))
@@ -93,7 +102,7 @@ def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _temperature(scores: np.ndarray, labels: np.ndarray) -> float:
-    return min(np.geomspace(0.2, 3.0, 28), key=lambda t: _loss(softmax(scores / t), labels))
+    return min(np.geomspace(0.05, 3.0, 50), key=lambda t: _loss(softmax(scores / t), labels))
 
 
 def _loss(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -25,9 +25,9 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.calibration import Blend, calibrate, sharpened
 from nlu.components.embeddings import EmbeddingHead
-from nlu.components.examples import balanced
-from nlu.components.ngrams import NgramHead, NgramTrainer
-from nlu.components.pooled import FOLDS, PooledHead, fold_of
+from nlu.components.examples import balanced, is_held_out
+from nlu.components.ngrams import NgramHead, NgramTrainer, features
+from nlu.components.pooled import PooledHead, read
 from nlu.encoder import ENCODER, TRAINING_ENCODER, Shelf
 from nlu.text import clean
 
@@ -51,8 +51,6 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
     def get_default_config() -> Dict[Text, Any]:
         """See nlu/config.yml for what each setting does."""
         return {
-            "typo_copies": 1,
-            "typo_weight": 1.0,
             "dangers": [],
             "danger_alarms": 0.03,
             "others": "nlu/data",
@@ -88,35 +86,36 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         return cls(config, model_storage, resource, execution_context)
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Train both halves and how to blend them, by cross-validation; save; return the resource."""
-        every = dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples)
-        examples = balanced(list(every))
+        """Train both halves, and drafts of them that show how to blend them; save; return the resource."""
+        every = list(dict.fromkeys((clean(e.get(TEXT)), e.get(INTENT)) for e in training_data.intent_examples))
+        examples = balanced(every)
         self._know(sorted({intent for _, intent in examples}))
         index = {intent: number for number, intent in enumerate(self.intents)}
-        texts = [text for text, _ in examples]
         labels = np.array([index[intent] for _, intent in examples])
-        shelf = Shelf(Path(self._config["embeddings"]), TRAINING_ENCODER.load())
-        vectors = shelf.encode(texts)
-        pooled = self._pooled_head(shelf)
-        copies, copy_weight = self._config["typo_copies"], self._config["typo_weight"]
-        ngrams = NgramTrainer(texts, labels, len(self.intents), copies, copy_weight)
-
-        part = np.array([fold_of(text) for text in texts])
-        jobs = [np.flatnonzero(part != left_out) for left_out in range(FOLDS)]
-        # saga lets go of the interpreter: as many fits at once as there are cores for this process.
+        unseen = np.array([is_held_out(text) for text, _ in examples])  # by the drafts
+        chosen = set(read(every))
+        rows = np.array([row for row, example in enumerate(examples) if example in chosen])
+        seen = ~unseen[rows]
+        ngrams = NgramTrainer([text for text, _ in examples], labels, len(self.intents))
+        # liblinear lets go of the interpreter: both at once where there is a second core for this process.
         with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
-            whole = pool.submit(ngrams.fit, np.arange(len(texts)))
-            drafts = list(pool.map(lambda rows: ngrams.fit(rows, draft=True), jobs))
-            self._ngrams = whole.result()
-        fast = np.zeros((len(texts), len(self.intents)), dtype=np.float32)
-        careful = np.zeros_like(fast)
-        for left_out in range(FOLDS):
-            seen, held_out = jobs[left_out], np.flatnonzero(part == left_out)
-            head = EmbeddingHead.train(vectors[seen], labels[seen], pooled.start(self.intents, left_out))
-            fast[held_out] = ngrams.scores(drafts[left_out], held_out)
-            careful[held_out] = head.scores(vectors[held_out])
-        self.blend = calibrate(fast, careful, labels, self._dangers, self._config["danger_alarms"])
-        self._embeddings = EmbeddingHead.train(vectors, labels, pooled.start(self.intents))
+            whole = pool.submit(ngrams.fit, np.arange(len(labels)))
+            draft = pool.submit(ngrams.fit, np.flatnonzero(~unseen))
+            self._ngrams, draft = whole.result(), draft.result()
+
+        shelf = Shelf(Path(self._config["embeddings"]), TRAINING_ENCODER)
+        vectors, pooled = shelf.encode([examples[row][0] for row in rows]), self._pooled_head(shelf)
+        self._embeddings = EmbeddingHead.train(vectors, labels[rows], pooled.start(self.intents))
+        careful = EmbeddingHead.train(vectors[seen], labels[rows[seen]], pooled.start(self.intents, draft=True))
+
+        self.blend = calibrate(
+            ngrams.scores(draft, np.flatnonzero(unseen)),
+            labels[unseen],
+            careful.scores(vectors[~seen]),
+            np.isin(np.flatnonzero(unseen), rows),
+            self._dangers,
+            self._config["danger_alarms"],
+        )
         self._ngrams.temperature = self.blend.ngram_temperature
         self._embeddings.temperature = self.blend.embedding_temperature
         self._save()
@@ -136,19 +135,21 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
         """Set the intent of every message."""
         for message in messages:
             text = clean(message.get(TEXT) or "")
-            probabilities = self.probabilities(text)
+            pieces = features(text)
+            probabilities = self.probabilities(text, pieces)
             best = np.argsort(-probabilities)[:_RANKING]
             ranking = [{"name": self.intents[i], "confidence": float(probabilities[i])} for i in best]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
             message.set(DANGER, self._danger(probabilities), add_to_output=True)
-            message.set(FAMILIARITY, round(self._ngrams.familiarity(text), 3), add_to_output=True)
-            message.set(STRANGE, self._ngrams.is_strange(text), add_to_output=True)
+            message.set(FAMILIARITY, round(self._ngrams.familiarity(pieces), 3), add_to_output=True)
+            message.set(STRANGE, self._ngrams.is_strange(pieces), add_to_output=True)
         return messages
 
-    def probabilities(self, text: str) -> np.ndarray:
-        """Calibrated probability of each of `intents` for a clean text; the encoder is asked only when in doubt."""
-        fast = self._ngrams.probabilities(text)
+    def probabilities(self, text: str, pieces: List[Text]) -> np.ndarray:
+        """Calibrated probability of each of `intents` for a clean text and its n-grams; the encoder is asked only when
+        in doubt."""
+        fast = self._ngrams.probabilities(pieces)
         if fast.max() >= self.blend.gate:
             return sharpened(fast)
         careful = self._embeddings.probabilities(ENCODER.one(text)[None])[0]

@@ -14,6 +14,8 @@ from nlu.text import fold
 
 # Arabic writes 'and', 'in', 'with', 'for', 'like' and 'the' as one word with the noun.
 _ARABIC_PREFIXES = ("", "و", "ب", "ل", "ف", "ك", "ال", "وال", "بال", "فال", "كال", "لل", "ه", "عال")
+_ARABIC = "\u0600"
+"""Texts that sort before it begin with no Arabic letter."""
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _LONGEST = 5
 
@@ -23,6 +25,11 @@ class Lookups:
 
     def __init__(self, phrases: Dict[Text, List[List[Text]]]) -> None:
         self.phrases = phrases
+        self._lengths: Dict[Text, int] = {}
+        """How many words the longest phrase has that begins with this one."""
+        for phrase in phrases:
+            words = phrase.split()
+            self._lengths[words[0]] = max(self._lengths.get(words[0], 0), min(len(words), _LONGEST))
 
     @classmethod
     def collect(cls, training_data: TrainingData, entities: List[Text]) -> Lookups:
@@ -44,7 +51,7 @@ class Lookups:
         found: List[Dict[Text, Any]] = []
         position = 0
         while position < len(tokens):
-            for length in range(min(_LONGEST, len(tokens) - position), 0, -1):
+            for length in range(min(self._longest(tokens[position][2]), len(tokens) - position), 0, -1):
                 span = tokens[position : position + length]
                 entries = self._entries(" ".join(key for _, _, key in span))
                 if entries:
@@ -56,16 +63,26 @@ class Lookups:
                 position += 1
         return found
 
+    def _longest(self, first: Text) -> int:
+        """At most so many words can be one listed phrase that begins with `first`; a plural may be one alone."""
+        return max(1, *(self._lengths.get(stem, 0) for stem in _stems(first)))
+
     def _entries(self, key: Text) -> List[List[Text]]:
-        for prefix in _ARABIC_PREFIXES:
-            if key.startswith(prefix) and len(key) - len(prefix) > 2 or not prefix:
-                entries = self.phrases.get(key[len(prefix) :])
-                if entries:
-                    return entries
+        for stem in _stems(key):
+            entries = self.phrases.get(stem)
+            if entries:
+                return entries
         # A plural or possessive of a listed word in Latin script.
         if len(key) > 4 and key[-1] == "s":
             return self.phrases.get(key[:-1], [])
         return []
+
+
+def _stems(key: Text) -> List[Text]:
+    """The phrase, and without each Arabic prefix it may begin with."""
+    if key < _ARABIC:
+        return [key]
+    return [key[len(p) :] for p in _ARABIC_PREFIXES if not p or (key.startswith(p) and len(key) - len(p) > 2)]
 
 
 def _key(phrase: Text) -> Text:
