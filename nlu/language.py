@@ -158,7 +158,7 @@ def train_own(examples: list[tuple[str, str]], scratch: Path, out: Path) -> None
     scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
         model = fasttext.train_supervised(
-            str(scratch), dim=16, minn=1, maxn=4, wordNgrams=1, bucket=50_000, epoch=3, lr=0.5, thread=1, verbose=0
+            str(scratch), dim=16, minn=1, maxn=4, wordNgrams=1, bucket=50_000, epoch=4, lr=0.5, thread=1, verbose=0
         )
         model.save_model(str(out))
     finally:

@@ -6,6 +6,7 @@ Rasa's RegexEntityExtractor compares letters exactly, so it misses 'prep' as 'Pr
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Dict, List, Text
 
 from rasa.shared.nlu.training_data.training_data import TrainingData
@@ -47,7 +48,7 @@ class Lookups:
 
     def find(self, text: Text) -> List[Dict[Text, Any]]:
         """Entities with `entity, value, start, end`, left to right, the longest phrase first, none inside another."""
-        tokens = [(match.start(), match.end(), _key(match.group())) for match in _WORD.finditer(text)]
+        tokens = [(match.start(), match.end(), _word_key(match.group())) for match in _WORD.finditer(text)]
         found: List[Dict[Text, Any]] = []
         position = 0
         while position < len(tokens):
@@ -83,6 +84,11 @@ def _stems(key: Text) -> List[Text]:
     if key < _ARABIC:
         return [key]
     return [key[len(p) :] for p in _ARABIC_PREFIXES if not p or (key.startswith(p) and len(key) - len(p) > 2)]
+
+
+@lru_cache(maxsize=10_000)
+def _word_key(word: Text) -> Text:
+    return _key(word)
 
 
 def _key(phrase: Text) -> Text:

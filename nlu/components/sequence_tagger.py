@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Text, Tuple
 
 import pycrfsuite
 
-from nlu.text import fold
+from nlu.text import fold_word
 
 Entities = List[Dict[Text, Any]]
 """Dicts with at least `entity, start, end`."""
@@ -82,7 +82,7 @@ def labels(tokens: List[Token], entities: Entities) -> List[Text]:
 
 def features(tokens: List[Token], listed: Entities) -> List[List[Text]]:
     """What the field sees of each token: itself, its pieces, its writing, its listing, two neighbours on each side."""
-    folded = [fold(text) or text for text, _, _ in tokens]
+    folded = [fold_word(text) or text for text, _, _ in tokens]
     around = ["^^", "^", *folded, "$", "$$"]
     kinds = ["", *(_kind(listed, start, end) for _, start, end in tokens), ""]
     rows = []
