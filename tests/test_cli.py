@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from bot.cli import COMMANDS, main
+from bot.settings import ROOT
 
 
 @pytest.fixture
@@ -59,10 +61,6 @@ def test_the_content_of_the_repository_is_in_order(run):
 
 
 def test_faults_in_the_content_are_all_named(run, monkeypatch, tmp_path):
-    import shutil
-
-    from bot.settings import ROOT
-
     shutil.copytree(ROOT / "content", tmp_path / "content")
     (tmp_path / "content" / "answers" / "fr" / "hiv.yml").unlink()
     (tmp_path / "content" / "safety" / "ar.yml").write_text("crisis: {}\nwords: {}\n")
@@ -89,3 +87,34 @@ def test_half_a_set_of_credentials_is_refused():
 
     with pytest.raises(ValueError, match="FAROL_PUBLIC_URL"):
         provider_channels(Settings(_env_file=None, twilio_sms_from="+14155550100"))
+
+
+def test_texts_go_to_a_translator_and_come_back(run, monkeypatch, tmp_path):
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    monkeypatch.setenv("FAROL_CONTENT_DIR", str(tmp_path / "content"))
+    sheet = tmp_path / "so.csv"
+    said = run("content", "export", "--language", "so", "--format", "csv", "--to", str(sheet))
+    assert said.exit_code == 0 and "0 of them not translated" in said.output
+    assert run("content", "import", str(sheet)).output.strip() == "0 texts changed, in no file"
+    rows = sheet.read_text("utf-8-sig")
+    first = (ROOT / "content" / "interface" / "so.yml").read_text("utf-8").split('thanks: "')[1].split('"')[0]
+    assert rows.count(first) == 1
+    sheet.write_text(rows.replace(first, "Mahadsanid."), "utf-8")
+    tried = run("content", "import", str(sheet), "--dry-run")
+    assert "1 texts would change, in interface/so.yml" in tried.output and "+ Mahadsanid." in tried.output
+    assert json.loads(run("content", "diff", str(sheet), "--json").output)[0]["there"] == "Mahadsanid."
+    assert run("content", "import", str(sheet)).exit_code == 0
+    there = run("content", "diff", str(ROOT / "content"), "--language", "so")
+    assert "so/interface/words/thanks" in there.output and "1 texts differ" in there.output
+    sheet.write_text("\n".join(sheet.read_text("utf-8").splitlines()[:-1]), "utf-8")
+    refused = run("content", "import", str(sheet))
+    assert refused.exit_code == 2 and "nothing is taken over" in refused.output and "row is missing" in refused.output
+    assert run("content", "export", "--language", "xx").exit_code == 2
+
+
+def test_a_page_to_look_at(run, tmp_path):
+    page = tmp_path / "page.html"
+    assert run("content", "preview", "--language", "fa", "--country", "gr", "--to", str(page)).exit_code == 0
+    assert 'dir="rtl"' in page.read_text("utf-8")
+    assert run("content", "preview", "--language", "xx", "--to", str(page)).exit_code == 2
+    assert run("content", "preview", "--country", "QQ", "--to", str(page)).exit_code == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from bot.app import load_content
+from bot.cli import content_exchange, content_preview
 from bot.cli.console import fail, out, print_table, read_settings
 from bot.content import coverage
 from bot.content.countries import country_name
@@ -99,3 +100,7 @@ def status(within: int, as_json: bool) -> None:
     print_table(["language", "answers", "reviewed"], rows, "The other answers are drafts", 1)
     for name, day in due:
         print(f"to be read again by {day}: {name}")
+
+
+for command in (content_exchange.export, content_exchange.import_, content_exchange.diff, content_preview.preview):
+    content.add_command(command)

@@ -1,0 +1,139 @@
+"""farol content preview: every answer as the phones show it, beside each other, while its file is being edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from bot.app import load_content
+from bot.channels.telegram import TelegramChannel
+from bot.channels.twilio import traits_of
+from bot.channels.web import WebChat
+from bot.cli.console import err, fail, out, read_settings
+from bot.content.countries import country_name
+from bot.content.load import ContentError
+from bot.content.render import Content
+from bot.content.sms import fits_gsm, segments
+from bot.messages import ChannelTraits, Outbound
+from nlu.contract import Response
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_CHANNELS = {
+    "SMS": traits_of("sms"),
+    "WhatsApp": traits_of("whatsapp"),
+    "Telegram": TelegramChannel.traits,
+    "Web": WebChat.traits,
+}
+_TALK = "talk"
+"""The group of what Farol says besides answers."""
+_SAYINGS = (
+    "greeting.first menu ask.country ask.service ask.place human privacy about out_of_scope ask.again ask.erase "
+    "language.changed"
+).split()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be seen. `country` may be empty: the person has not said where they are."""
+
+    language: str
+    country: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A channel's messages for one answer; `note` is what they cost, or the rest that is sent on request."""
+
+    channel: str
+    messages: tuple[Outbound, ...]
+    note: str
+    rest: str
+
+
+@click.command("preview")
+@click.option("--language", default="en", show_default=True, metavar="xx", help="The language to begin with.")
+@click.option("--country", default="", metavar="CC", help="The country to begin with.")
+@click.option("--port", default=8090, show_default=True, help="Port to listen on, on this machine only.")
+@click.option("--to", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write one page there instead.")
+def preview(language: str, country: str, port: int, path: Path | None) -> None:
+    """Look at every answer on every channel, in any language and for any country, in the browser."""
+    settings = read_settings()
+    try:
+        content = load_content(settings)
+    except ContentError as error:
+        fail(str(error))
+    begin = Choice(language, country.upper(), "")
+    if language not in content.edition.words:
+        fail(f"--language {language}: not one of {', '.join(content.edition.words)}")
+    if begin.country and begin.country not in content.countries:
+        fail(f"--country {country}: not one of {', '.join(sorted(content.countries))}")
+    if path:
+        path.write_text(page(content, begin, []), encoding="utf-8")
+        out.print(f"{path}: all answers in {language}")
+        return
+    err.print(f"Farol's answers are at http://127.0.0.1:{port}   (edit, save, reload; stop with Ctrl-C)")
+    web.run_app(application(content, begin), host="127.0.0.1", port=port, print=None, access_log=None)
+
+
+def application(content: Content, begin: Choice) -> web.Application:
+    """A page that reads the files anew each time it is looked at; of files with a fault, it shows the last good ones."""
+
+    async def show(request: web.Request) -> web.Response:
+        faults: list[str] = []
+        try:
+            content.adopt(content.read())
+        except ContentError as error:
+            faults = error.faults
+        wanted = {name: request.query.get(name, getattr(begin, name)) for name in ("language", "country", "group")}
+        if wanted["language"] not in content.edition.words or wanted["country"] not in ("", *content.countries):
+            raise web.HTTPNotFound
+        policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
+        text = page(content, Choice(**wanted), faults)
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    app = web.Application()
+    app.add_routes([web.get("/", show)])
+    return app
+
+
+def page(content: Content, choice: Choice, faults: list[str]) -> str:
+    """The page as HTML: the answers of a group, or of all groups where it names none."""
+    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
+    texts = content.words(choice.language).topics
+    shown = [
+        (f"{name}: {texts[name].title}", texts[name].draft, Response("topic", {"topic": name}))
+        for name, topic in content.topics.items()
+        if choice.group in ("", topic.menu)
+    ]
+    if choice.group in ("", _TALK):
+        shown += [(key, False, Response(key, {})) for key in _SAYINGS]
+    return templates.get_template("preview.html").render(
+        choice=choice,
+        answers=[(name, draft, _screens(content, choice, response)) for name, draft, response in shown],
+        faults=faults,
+        direction=content.direction(choice.language),
+        languages=[(code, content.languages.shipped[code].name) for code in content.edition.words],
+        countries=sorted((country_name(code, "en"), code) for code in content.countries),
+        groups=[*content.words(choice.language).groups.items(), (_TALK, "greeting, questions back")],
+    )
+
+
+def _screens(content: Content, choice: Choice, response: Response) -> list[Screen]:
+    return [_screen(content, choice, response, name, traits) for name, traits in _CHANNELS.items()]
+
+
+def _screen(content: Content, choice: Choice, response: Response, name: str, traits: ChannelTraits) -> Screen:
+    shown = content.render(
+        [response], language=choice.language, country=choice.country or None, traits=traits, draft_noted=True
+    )
+    note = ""
+    if traits.segments:
+        count = sum(segments(message.text) for message in shown.messages)
+        alphabet = "GSM-7" if all(fits_gsm(message.text) for message in shown.messages) else "UCS-2"
+        note = f"{count} × SMS, {alphabet}"
+    return Screen(name, shown.messages, note, shown.rest)

@@ -1,0 +1,1 @@
+"""Texts out to translators and back: as a spreadsheet, or as the catalogue translation programs read."""
