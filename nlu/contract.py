@@ -118,7 +118,8 @@ class TurnReply:
     chosen_language: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not asdict, which copies every event of the tracker.
+        return {**vars(self), "responses": [vars(response) for response in self.responses]}
 
     @classmethod
     def from_json(cls, data: Any) -> TurnReply:

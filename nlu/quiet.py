@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 
 
@@ -16,6 +17,8 @@ def quiet(level: int = logging.WARNING) -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Threads that wait for work by spinning take the core that the assistant needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # TensorFlow Lite can convert jax's models where jax is installed. There are none here, and jax takes 70 MB and 1 s.
+    sys.modules.setdefault("jax", None)
     warnings.simplefilter("ignore")
     import structlog
 

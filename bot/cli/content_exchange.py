@@ -20,8 +20,12 @@ _KINDS = click.Choice(["xlsx", "csv", "po"])
 
 @click.command("export")
 @click.option("--language", required=True, metavar="xx", help="The language to be translated into or corrected.")
-@click.option("--format", "kind", type=_KINDS, default="xlsx", show_default=True, help="What the translator works with.")
-@click.option("--to", "path", type=click.Path(path_type=Path, dir_okay=False), help="The file; else farol-xx.xlsx here.")
+@click.option(
+    "--format", "kind", type=_KINDS, default="xlsx", show_default=True, help="What the translator works with."
+)
+@click.option(
+    "--to", "path", type=click.Path(path_type=Path, dir_okay=False), help="The file; else farol-xx.xlsx here."
+)
 def export(language: str, kind: str, path: Path | None) -> None:
     """Write all texts of a language, beside the English ones, into one file for a translator."""
     settings, languages = read_settings(), load_languages().announced

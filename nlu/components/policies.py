@@ -9,8 +9,10 @@ from rasa.core.policies.memoization import AugmentedMemoizationPolicy
 from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.policies.rule_policy import RulePolicy
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.shared.core.domain import Domain
+from rasa.shared.core.constants import PREVIOUS_ACTION, SHOULD_NOT_BE_SET, USER
+from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT
 
 _INTENT = re.compile(r"\bintent: (\w+)")
 
@@ -61,6 +63,30 @@ class IntentRulePolicy(RulePolicy):
         if use_text_for_last_user_input:
             return None, None, False
         return super()._find_action_from_rules(tracker, domain, use_text_for_last_user_input)
+
+    def _get_possible_keys(self, lookup: Dict[Text, Text], states: List[State]) -> Set[Text]:
+        """The rules that fit the states; only those are tried whose last message is of the same intent, or of any.
+
+        Rasa's tries every rule on every state.
+        """
+        if not states or not states[-1].get(PREVIOUS_ACTION):
+            return super()._get_possible_keys(lookup, states)
+        by_intent = self._by_intent(lookup)
+        intent = states[-1].get(USER, {}).get(INTENT)
+        likely = by_intent.get(None, []) + (by_intent.get(intent, []) if intent else [])
+        return super()._get_possible_keys({key: lookup[key] for key in likely}, states)
+
+    def _by_intent(self, lookup: Dict[Text, Text]) -> Dict[Optional[Text], List[Text]]:
+        """The rules by the intent of their last message; None for those that name none."""
+        for known, size, found in self.__dict__.setdefault("_indexes", []):
+            if known is lookup and size == len(lookup):
+                return found
+        found: Dict[Optional[Text], List[Text]] = {}
+        for key in lookup:
+            intent = self._rule_key_to_state(key)[-1].get(USER, {}).get(INTENT)
+            found.setdefault(intent if intent != SHOULD_NOT_BE_SET else None, []).append(key)
+        self._indexes.append((lookup, len(lookup), found))
+        return found
 
     @staticmethod
     def format_tracker_states(states: List[Dict]) -> Dict:

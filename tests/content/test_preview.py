@@ -11,7 +11,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.cli.content_preview import Choice, application, page
 from bot.content.render import Content
 from nlu.languages import load_languages
-from tests.conftest import SHIPPED
 from tests.content.conftest import FOLDER
 
 
@@ -22,10 +21,9 @@ def own(tmp_path):
 
 
 @pytest.mark.parametrize("country", ["", "ES"])
-@pytest.mark.parametrize("language", SHIPPED)
 def test_every_answer_is_there_on_every_channel(content, language, country):
     html = page(content, Choice(language, country, ""), [])
-    assert html.count("<section class=\"phone\"") == 4 * html.count("<h2>")
+    assert html.count('<section class="phone"') == 4 * html.count("<h2>")
     assert html.count("<h2>") > len(content.topics)
     assert all(f"<h2>{name}: " in html for name in content.topics)
     said = re.findall(r'<div class="said" dir="(\w+)">(.*?)</div>', html, re.DOTALL)

@@ -37,9 +37,7 @@ def files_of(folder: Path, language: str) -> dict[str, Path]:
 
 def entries_of(folder: Path, language: str) -> dict[str, Entry]:
     """Every text of a language by its key, in the order of the files. Raises OSError, yaml.YAMLError."""
-    return {
-        entry.key: entry for name, file in files_of(folder, language).items() for entry in _entries(name, file)
-    }
+    return {entry.key: entry for name, file in files_of(folder, language).items() for entry in _entries(name, file)}
 
 
 def _entries(name: str, file: Path) -> Iterator[Entry]:

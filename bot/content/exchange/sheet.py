@@ -112,8 +112,8 @@ def _write_xlsx(sheet: Sheet, path: Path, right_to_left: bool) -> None:
     page.title = sheet.language
     for number, cells in enumerate(_table(sheet), 1):
         for column, text in enumerate(cells, 1):
-            cell = page.cell(number, column)
-            cell.set_explicit_value(text)  # as it is: a text that begins with = is not a formula
+            cell = page.cell(number, column, text)
+            cell.data_type = "s"  # a text that begins with = is not a formula
             order = 2 if right_to_left and column == 4 else 0
             cell.alignment = Alignment(wrap_text=True, vertical="top", readingOrder=order)
             if number == 1:
