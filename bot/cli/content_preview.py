@@ -10,10 +10,8 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from bot.app import load_content
-from bot.channels.telegram import TelegramChannel
-from bot.channels.twilio import traits_of
-from bot.channels.web import WebChat
 from bot.cli.console import err, fail, out, read_settings
+from bot.cli.local import TRAITS
 from bot.content.countries import country_name
 from bot.content.load import ContentError
 from bot.content.render import Content
@@ -22,12 +20,7 @@ from bot.messages import ChannelTraits, Outbound
 from nlu.contract import Response
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_CHANNELS = {
-    "SMS": traits_of("sms"),
-    "WhatsApp": traits_of("whatsapp"),
-    "Telegram": TelegramChannel.traits,
-    "Web": WebChat.traits,
-}
+_NAMES = {"sms": "SMS", "whatsapp": "WhatsApp", "telegram": "Telegram", "web": "Web"}
 _TALK = "talk"
 """The group of what Farol says besides answers."""
 _SAYINGS = (
@@ -124,7 +117,7 @@ def page(content: Content, choice: Choice, faults: list[str]) -> str:
 
 
 def _screens(content: Content, choice: Choice, response: Response) -> list[Screen]:
-    return [_screen(content, choice, response, name, traits) for name, traits in _CHANNELS.items()]
+    return [_screen(content, choice, response, _NAMES[name], traits) for name, traits in TRAITS.items()]
 
 
 def _screen(content: Content, choice: Choice, response: Response, name: str, traits: ChannelTraits) -> Screen:

@@ -78,7 +78,7 @@ class PlaceWords:
         lines = [say("place.line", number=number, name=self._name(place))]
         where = ", ".join(part for part in (place.get("address"), place.get("city")) if part)
         distance = say("place.distance", distance=self._distance(place["distance_km"]))
-        lines.append(f"{where} ({distance})" if where else distance)
+        lines.append(f"{self._say.in_order(where)} ({distance})" if where else distance)
         lines.append(self._hours(place))
         if place.get("phone"):
             lines.append(say("place.phone", phone=place["phone"]))

@@ -14,6 +14,7 @@ from typing import Any
 from babel import Locale
 
 from bot.content.countries import country_name
+from bot.content.direction import isolated, right_to_left
 from bot.content.fit import Block, OwnWords, fit
 from bot.content.load import Reader
 from bot.content.message_format import fill
@@ -25,9 +26,6 @@ from nlu.languages import Languages
 
 _FIRST_SERVICES = ("hiv_test", "general", "prep", "condoms", "pregnancy", "mental_health", "legal", "social")
 """Kinds of place offered when somebody asks 'where' and no more; every other can be named."""
-
-_ISOLATE = "\u2068{}\u2069"
-"""First strong isolate: keeps numbers and Latin names in order inside right-to-left text."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +128,13 @@ class Content:
             final = position == len(blocks) - 1
             if not final:
                 block = replace(block, buttons=())
+            if voice.runs_right_to_left:
+                block = replace(
+                    block,
+                    text=right_to_left(block.text),
+                    extras=tuple(map(right_to_left, block.extras)),
+                    note=right_to_left(block.note),
+                )
             read_on = voice.word("read_on", word=voice.word("read_on.word"))
             fitted = fit(block, traits, OwnWords(voice.word("reply_number"), voice.button("choose", "").title, read_on))
             messages += fitted.messages
@@ -153,7 +158,7 @@ class _Voice:
         self._country = content.countries.get(country or "")
         self.traits = traits
         self._promises = content._promises
-        self._rtl = content.direction(words.language) == "rtl" and not traits.segments
+        self.runs_right_to_left = content.direction(words.language) == "rtl" and not traits.segments
 
     def word(self, key: str, **values: Any) -> str:
         """The words of a key with {…} filled in; values are isolated in right-to-left text."""
@@ -161,9 +166,13 @@ class _Voice:
 
     def fill(self, text: str, **values: Any) -> str:
         """The text with its gaps filled; numbers choose the form of the words after them."""
-        if self._rtl:
-            values = {name: _ISOLATE.format(v) if isinstance(v, str) else v for name, v in values.items()}
+        if self.runs_right_to_left:
+            values = {name: self.in_order(v) if isinstance(v, str) else v for name, v in values.items()}
         return fill(text, self._words.language, values)
+
+    def in_order(self, value: str) -> str:
+        """A name, number or address as it is to stand among the words, its own order kept in right-to-left text."""
+        return isolated(value) if self.runs_right_to_left else value
 
     def button(self, key: str, payload: str, **values: Any) -> Button:
         return Button(fill(self._words.buttons[key], self._words.language, values), payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 
@@ -101,6 +102,18 @@ def test_every_topic_is_reached_by_the_menu(content, language):
 def test_numbers_keep_their_order_in_right_to_left_text(content):
     said = rendered(content, Response("topic", {"topic": "crisis_suicide"}), "ar", TRAITS["web"], "FR").messages[0].text
     assert "\u20683114\u2069" in said
+
+
+def test_every_line_of_right_to_left_text_runs_right_to_left(content, language):
+    if content.direction(language) == "ltr":
+        pytest.skip("written from left to right")
+    for topic in content.topics:
+        said = rendered(content, Response("topic", {"topic": topic}), language, TRAITS["web"], "ES")
+        for line in said.messages[0].text.splitlines():
+            # What a phone judges a line's direction by: its first letter outside of isolates (UAX #9, P2 and P3).
+            outside = re.sub("\u2068[^\u2069]*\u2069", "", line)
+            first = next((kind for kind in map(unicodedata.bidirectional, outside) if kind in ("L", "R", "AL")), None)
+            assert first in ("R", "AL") or not line.strip(), f"{topic}: {line!r}"
 
 
 def test_a_draft_is_said_to_be_one_once(content, language):
