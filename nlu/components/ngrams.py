@@ -114,9 +114,9 @@ class NgramHead:
         return sum(piece in self.vocabulary for piece in telling) / len(telling) if telling else 0.0
 
     def is_strange(self, pieces: list[str]) -> bool:
-        """Nothing but numbers, and one or two words that training has never seen: a town, a name, an answer to what was
-        asked."""
-        tokens = [piece for piece in pieces if piece[0] == "w" and not piece[1:].isdigit()]
+        """Nothing but numbers and single letters, and one or two words that training has never seen: a town, a name, an
+        answer to what was asked."""
+        tokens = [piece for piece in pieces if piece[0] == "w" and len(piece) > 2 and not piece[1:].isdigit()]
         return len(tokens) <= 2 and not any(token in self.vocabulary for token in tokens)
 
     def probabilities(self, pieces: list[str]) -> np.ndarray:
