@@ -17,6 +17,9 @@ UNFAMILIAR = 0.1
 encoder finds a meaning in anything, letters struck at random too."""
 SURE = 0.9
 
+_ONE_LETTER = ("affirm", "deny")
+"""What people do say with one letter: 'y', 'k', 'n'."""
+
 _TOPICS_OFFERED = 3
 _NOT_OFFERED = {"out_of_scope", "affirm", "deny", "greet", "thank", "goodbye", "not_helpful"}
 
@@ -118,9 +121,17 @@ def _decide(parse: dict[str, Any], parser: Parser | ZeroShotParser) -> str:
     """'danger', 'answer' or 'ask_back'; a danger goes before what is likelier."""
     if parse["danger"]:
         return "danger"
+    if _says_little(parse["text"]) and parse["intent"]["name"] not in _ONE_LETTER:
+        return "ask_back"
     unknown = parse["strange"] or parse["familiarity"] < UNFAMILIAR
     accept = max(parser.accept, SURE) if unknown else parser.accept
     return "answer" if parse["intent"]["confidence"] >= accept else "ask_back"
+
+
+def _says_little(text: str) -> bool:
+    """Digits, or a single letter: whatever training saw beside it, nobody asks for an answer so."""
+    written = [letter for letter in text if letter.isalnum()]
+    return bool(written) and sum(map(str.isalpha, written)) < 2
 
 
 def _heard(parsed: dict[str, Any]) -> dict[str, Any]:

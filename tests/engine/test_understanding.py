@@ -137,6 +137,12 @@ def test_the_language_is_recognised(figures, language):
     assert 100 * found["short"] >= RECORDED[language]["language_short"] - 2 * TOLERATED
 
 
-@pytest.mark.parametrize("text", ["", "a", "qwrtz plmkn"])
+@pytest.mark.parametrize("text", ["", "a", "1", "17", "н", "ن", "3?", "qwrtz plmkn"])
 def test_nothing_to_go_by_is_no_certainty(engine, text):
     assert engine.parse(text)["decision"] == "ask_back"
+
+
+@pytest.mark.parametrize(("text", "meant"), [("y", "affirm"), ("n", "deny")])
+def test_yes_and_no_need_one_letter(engine, text, meant):
+    parse = engine.parse(text, "en")
+    assert (parse["decision"], parse["intent"]["name"]) == ("answer", meant)
