@@ -56,6 +56,6 @@ def _written(text: str, place: Place) -> str:
     """A block of lines stays one, anything else is written in double quotes, on one line."""
     if place.is_block and text.strip() and not text.startswith((" ", "\n")) and not _UNPLAIN.search(text):
         margin = " " * (place.indent + 2)
-        return "|\n" + "".join(f"{margin}{line}".rstrip() + "\n" for line in text.strip("\n").split("\n"))
+        return "|\n" + "".join((margin + line if line else "") + "\n" for line in text.strip("\n").split("\n"))
     written = _UNPLAIN.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
     return written + ("\n" if place.is_block else "")
