@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Screen:
-    """A channel's messages for one answer; `note` is what they cost, or the rest that is sent on request."""
+    """A channel's messages for one answer; `note` is what they cost, `rest` what is sent on request."""
 
     channel: str
     messages: tuple[Outbound, ...]

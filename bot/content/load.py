@@ -41,10 +41,20 @@ class Reader:
     def __init__(self, folder: Path, languages: list[str]) -> None:
         self._folder = folder
         self._languages = languages
+        self._file = ""
+        """The one read last."""
         self.faults: list[str] = []
 
     def read(self) -> Edition:
         """Everything. Raises ContentError."""
+        try:
+            return self._read()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # A shape that is not foreseen, such as a topic without anything under it: a fault like any other.
+            self._fault(self._file, f"cannot be read as content: {type(error).__name__}: {error}")
+            raise ContentError(self.faults) from error
+
+    def _read(self) -> Edition:
         schema = self._yaml("facts.yml").get("facts") or {}
         topics, groups = self._topics(schema)
         words = {code: self._words(code, topics, schema) for code in self._languages}
@@ -60,7 +70,7 @@ class Reader:
         self.faults.append(f"{self._folder.name}/{file}: {what}")
 
     def _yaml(self, file: str) -> dict[str, Any]:
-        path = self._folder / file
+        path, self._file = self._folder / file, file
         try:
             data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         except FileNotFoundError:

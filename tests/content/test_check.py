@@ -53,6 +53,11 @@ def test_a_fault_is_named(copy, file, edit, said):
     assert said in faults(copy)
 
 
+def test_a_shape_that_is_not_foreseen_is_a_fault_of_its_file(copy):
+    change(copy / "answers" / "fr" / "hiv.yml", lambda d: d["topics"].update(u_equals_u=None))
+    assert "answers/fr/hiv.yml: cannot be read as content" in faults(copy)
+
+
 def test_a_broken_file_is_named_with_its_line(copy):
     (copy / "interface" / "es.yml").write_text('words:\n  a: "x\n  b: y\n', "utf-8")
     assert "interface/es.yml: line" in faults(copy)
