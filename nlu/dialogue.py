@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, List, Optional
 
+from rasa.core.actions.action import Action
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.lock_store import InMemoryLockStore
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
+from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.processor import MessageProcessor
 from rasa.core.tracker_store import InMemoryTrackerStore
-from rasa.shared.core.events import Event, SlotSet
-from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.core.events import ActionExecutionRejected, Event, SlotSet
 from rasa.utils.endpoints import EndpointConfig
 
 from nlu.contract import Response
 from nlu.runner import load_model
+from nlu.tracker import Tracker
 
 WINDOW = 3
 """Messages of a person that stay in the tracker: as many as the longest story has. Every event costs time in every
@@ -42,10 +44,20 @@ class _Processor(MessageProcessor):
     def _load_model(model_path: Any) -> Any:
         return Path(model_path).name, *load_model(Path(model_path))
 
-    async def run(self, tracker: DialogueStateTracker, message: UserMessage) -> None:
+    async def run(self, tracker: Tracker, message: UserMessage) -> None:
         await self._handle_message_with_tracker(message, tracker)
         await self.run_action_extract_slots(message.output_channel, tracker)
         await self._run_prediction_loop(message.output_channel, tracker)
+
+    def _log_action_on_tracker(
+        self, tracker: Tracker, action: Action, events: Optional[List[Event]], prediction: PolicyPrediction
+    ) -> None:
+        """As Rasa's, without deep copies of all events for a log that is off."""
+        events = events or []
+        if not any(isinstance(event, ActionExecutionRejected) for event in events):
+            tracker.update_with_events(prediction.events, self.domain)
+            tracker.update(action.event_for_successful_execution(prediction))
+        tracker.update_with_events(events, self.domain)
 
 
 class Dialogue:
@@ -60,9 +72,9 @@ class Dialogue:
 
     async def turn(
         self, sender: str, events: list[dict[str, Any]], parse: dict[str, Any]
-    ) -> tuple[DialogueStateTracker, list[Response]]:
+    ) -> tuple[Tracker, list[Response]]:
         """Play one message on the tracker these events make; raises what Rasa raises on malformed events."""
-        tracker = DialogueStateTracker.from_events(
+        tracker = Tracker.from_events(
             sender, [_event(item) for item in events], slots=self.domain.slots, domain=self.domain
         )
         if not events:
@@ -73,7 +85,7 @@ class Dialogue:
         return tracker, [_response(said) for said in output.messages if said.get("custom")]
 
 
-def window(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
+def window(tracker: Tracker) -> list[dict[str, Any]]:
     """The events to send with the next turn: the last WINDOW messages, and what was remembered before them.
 
     What people wrote and what was answered is left out: intents, slots and actions are all the policies read.
@@ -83,7 +95,7 @@ def window(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
     if len(starts) > WINDOW:
         # A turn begins after the action_listen that waited for it; that listen belongs to the kept part.
         cut = max(starts[-WINDOW] - 1, 0)
-        before = DialogueStateTracker.from_events(tracker.sender_id, events[:cut], slots=tracker.slots.values())
+        before = Tracker.from_events(tracker.sender_id, events[:cut], slots=tracker.slots.values())
         remembered = [SlotSet(name, slot.value) for name, slot in before.slots.items() if slot.value is not None]
         loop = [{"event": "active_loop", "name": before.active_loop_name}] if before.active_loop_name else []
         head = [*(event.as_dict() for event in remembered), *loop]

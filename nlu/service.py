@@ -164,6 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
     if held:
         print(f"engine: refuses to start with secrets in its environment: {', '.join(held)}", file=sys.stderr)
         return 2
+    # Before numpy: its second thread, waiting for the next small sum, spins on the core that the assistant needs.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     quiet()
     try:
         engine = load(chosen.models, chosen.actions)

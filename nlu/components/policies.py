@@ -14,6 +14,8 @@ from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT
 
+from nlu.tracker import Tracker
+
 _INTENT = re.compile(r"\bintent: (\w+)")
 
 
@@ -63,6 +65,29 @@ class IntentRulePolicy(RulePolicy):
         if use_text_for_last_user_input:
             return None, None, False
         return super()._find_action_from_rules(tracker, domain, use_text_for_last_user_input)
+
+    def _prediction_states(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        use_text_for_last_user_input: bool = False,
+        rule_only_data: Optional[Dict[Text, Any]] = None,
+    ) -> List[State]:
+        """As many of the last states as the longest rule has; no rule looks further back.
+
+        Rasa's makes a state of every action of the conversation.
+        """
+        if not isinstance(tracker, Tracker) or use_text_for_last_user_input:
+            return super()._prediction_states(tracker, domain, use_text_for_last_user_input, rule_only_data)
+        states = [tracker.last_states(domain, self._longest_rule())]
+        self.featurizer._choose_last_user_input(states, use_text_for_last_user_input)
+        return states[0]
+
+    def _longest_rule(self) -> int:
+        if not hasattr(self, "_longest"):
+            rules = [key for lookup in self.lookup.values() if isinstance(lookup, dict) for key in lookup]
+            self._longest = max((len(self._rule_key_to_state(key)) for key in rules), default=1)
+        return self._longest
 
     def _get_possible_keys(self, lookup: Dict[Text, Text], states: List[State]) -> Set[Text]:
         """The rules that fit the states; only those are tried whose last message is of the same intent, or of any.
