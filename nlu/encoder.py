@@ -112,14 +112,11 @@ class Shelf:
         return hashlib.sha256(f"{self._encoder.name}\0{text}".encode()).digest()[:16]
 
 
-def _e5(many: bool) -> Vectors:
+def _e5() -> Vectors:
     from nlu.e5 import E5
 
-    return E5(many=many)
+    return E5()
 
 
-ENCODER = SharedEncoder("multilingual-e5-small-q4-onnx", lambda: _e5(many=False))
-"""For messages, as they come; all languages share it."""
-
-TRAINING_ENCODER = SharedEncoder("multilingual-e5-small-q8-many", lambda: _e5(many=True))
-"""For the tens of thousands of sentences that are learnt from."""
+ENCODER = SharedEncoder("multilingual-e5-small-q8", _e5)
+"""All languages share it, in training and for messages as they come."""

