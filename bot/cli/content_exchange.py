@@ -12,7 +12,8 @@ from bot.cli.console import fail, out, read_settings
 from bot.content.exchange import sheet as sheets
 from bot.content.exchange.entries import entries_of
 from bot.content.exchange.proposal import Change, Proposal, adopt, propose, sheet_of
-from bot.content.load import ContentError, Reader
+from bot.content.inspection import in_step
+from bot.content.load import SOURCE_LANGUAGE, ContentError, Reader
 from nlu.languages import load_languages
 
 _KINDS = click.Choice(["xlsx", "csv", "po"])
@@ -56,6 +57,8 @@ def import_(file: Path, dry_run: bool, reviewed: bool) -> None:
         written = adopt(
             settings.content_dir, proposal, reviewed, lambda copy: Reader(copy, shipped).read(), only_try=dry_run
         )
+        if not dry_run:
+            _settle(settings.content_dir, proposal)
     except ContentError as error:
         fail(f"{file}: nothing is taken over. {error}")
     except (yaml.YAMLError, OSError, sheets.SheetFault) as error:
@@ -113,6 +116,12 @@ def _print_change(key: str, here: str, there: str) -> None:
 def _show(change: Change) -> None:
     place = f"{change.entry.file.name}, line {change.entry.line}"
     _print_change(f"{change.entry.key} ({place})", change.entry.text, change.new)
+
+
+def _settle(folder: Path, proposal: Proposal) -> None:
+    """The texts that came back fit the English ones they were translated from, unless those have changed since."""
+    source = entries_of(folder, SOURCE_LANGUAGE)
+    in_step.record(folder, proposal.language, source, [key for key in source if key not in proposal.outdated])
 
 
 def _warn(proposal: Proposal) -> None:

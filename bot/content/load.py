@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bot.content.lines import lines_of
 from bot.content.message_format import FormatFault, gaps
 from bot.content.texts import Country, Edition, Fact, Line, Topic, TopicText, Words
 
@@ -36,13 +38,14 @@ class ContentError(Exception):
 
 
 class Reader:
-    """Collects faults while reading, so that staff see all of them at once."""
+    """Collects faults while reading, so that staff see all of them at once, each with its file and line."""
 
     def __init__(self, folder: Path, languages: list[str]) -> None:
         self._folder = folder
         self._languages = languages
         self._file = ""
         """The one read last."""
+        self._lines: dict[str, dict[tuple[str, ...], int]] = {}
         self.faults: list[str] = []
 
     def read(self) -> Edition:
@@ -66,8 +69,12 @@ class Reader:
             raise ContentError(self.faults)
         return Edition(topics, tuple(groups), words, countries)
 
-    def _fault(self, file: str, what: str) -> None:
-        self.faults.append(f"{self._folder.name}/{file}: {what}")
+    def _fault(self, file: str, what: str, *at: object) -> None:
+        """`at` are the names that lead to the entry; one that is missing is looked for where it should be."""
+        if file not in self._lines:
+            self._lines[file] = lines_of(self._folder / file)
+        line = self._lines[file].get(next((path for path in _upwards(at) if path in self._lines[file]), ()))
+        self.faults.append(f"{self._folder.name}/{file}:{f'{line}:' if line else ''} {what}")
 
     def _yaml(self, file: str) -> dict[str, Any]:
         path, self._file = self._folder / file, file
@@ -78,8 +85,9 @@ class Reader:
         except UnicodeDecodeError:
             self._fault(file, "this file is not saved as UTF-8; save it again with that encoding")
         except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else "?"
-            self._fault(file, f"line {line}: cannot be read: {error.problem} (a missing quote or a wrong indent?)")
+            what = f"cannot be read: {error.problem} (a missing quote or a wrong indent?)"
+            line = f"{error.problem_mark.line + 1}:" if error.problem_mark else ""
+            self.faults.append(f"{self._folder.name}/{file}:{line} {what}")
         else:
             if isinstance(data, dict):
                 return data
@@ -103,21 +111,49 @@ class Reader:
             )
         for topic in topics.values():
             if topic.menu not in groups:
-                self._fault("topics.yml", f"{topic.name}: menu '{topic.menu}' is not one of the groups")
+                self._fault(
+                    "topics.yml",
+                    f"{topic.name}: menu '{topic.menu}' is not one of the groups",
+                    "topics",
+                    topic.name,
+                    "menu",
+                )
             for fact in topic.facts:
                 if fact not in schema:
-                    self._fault("topics.yml", f"{topic.name}: fact '{fact}' is not in facts.yml")
+                    self._fault(
+                        "topics.yml", f"{topic.name}: fact '{fact}' is not in facts.yml", "topics", topic.name, "facts"
+                    )
             for line in topic.lines:
                 if line not in LINES:
-                    self._fault("topics.yml", f"{topic.name}: line '{line}' is not one of {', '.join(LINES)}")
+                    self._fault(
+                        "topics.yml",
+                        f"{topic.name}: line '{line}' is not one of {', '.join(LINES)}",
+                        "topics",
+                        topic.name,
+                        "lines",
+                    )
             for step in topic.next:
                 kind, _, service = step.partition(":")
                 if not (
                     step in topics or step in ("talk_to_human", "show_menu") or kind == "find" and service in SERVICES
                 ):
-                    self._fault("topics.yml", f"{topic.name}: next '{step}' leads nowhere")
+                    self._fault(
+                        "topics.yml", f"{topic.name}: next '{step}' leads nowhere", "topics", topic.name, "next"
+                    )
+            if not topic.sources:
+                self._fault("topics.yml", f"{topic.name}: where does it stand? Needs sources", "topics", topic.name)
+            for source in topic.sources:
+                if not (isinstance(source, dict) and source.get("title") and _is_address(source.get("url"))):
+                    what = f"{topic.name}: each source needs a title and a url that begins with https://"
+                    self._fault("topics.yml", what, "topics", topic.name, "sources")
             if topic.review_by is not None and not isinstance(topic.review_by, date):
-                self._fault("topics.yml", f"{topic.name}: review_by must be a day, like 2027-11-22")
+                self._fault(
+                    "topics.yml",
+                    f"{topic.name}: review_by must be a day, like 2027-11-22",
+                    "topics",
+                    topic.name,
+                    "review_by",
+                )
         return topics, groups
 
     def _words(self, code: str, topics: dict[str, Topic], schema: dict) -> Words:
@@ -126,16 +162,16 @@ class Reader:
         sections = {name: self._texts(file, name, interface.get(name)) for name in _SECTIONS}
         for name in ("buttons", "groups", "services"):
             for key, text in sections[name].items():
-                self._short(file, f"{name}: {key}", text)
+                self._short(file, f"{name}: {key}", text, name, key)
         for service in SERVICES:
             if service not in sections["services"]:
-                self._fault(file, f"services: '{service}' is missing")
+                self._fault(file, f"services: '{service}' is missing", "services")
         texts: dict[str, TopicText] = {}
         for group in sorted({topic.menu for topic in topics.values() if topic.menu}):
             texts |= self._topic_texts(code, group)
         for name, topic in topics.items():
             if name not in texts:
-                self._fault(f"answers/{code}/{topic.menu}.yml", f"{name}: this topic is missing")
+                self._fault(f"answers/{code}/{topic.menu}.yml", f"{name}: this topic is missing", "topics")
         phrases = self._phrases(code, schema)
         return Words(code, **sections, topics=texts, facts=phrases)
 
@@ -150,9 +186,9 @@ class Reader:
                 if not isinstance(about.get(part), str) or not about[part].strip()
             ]
             if missing:
-                self._fault(file, f"{name}: {' and '.join(missing)} missing or empty")
+                self._fault(file, f"{name}: {' and '.join(missing)} missing or empty", "topics", name, missing[0])
                 continue
-            self._short(file, f"{name}: title", about["title"])
+            self._short(file, f"{name}: title", about["title"], "topics", name, "title")
             draft = about.get("state", data.get("state")) != "reviewed"
             found[name] = TopicText(about["title"].strip(), about["text"].strip(), about["sms"].strip(), draft)
         return found
@@ -164,12 +200,13 @@ class Reader:
             for value, meaning in about["values"].items():
                 phrase = (facts.get(fact) or {}).get(value)
                 if not isinstance(phrase, str) or not phrase.strip():
-                    self._fault(file, f"{fact}: no phrase for '{value}'")
+                    self._fault(file, f"{fact}: no phrase for '{value}'", "facts", fact, value)
                     continue
-                named = self._gaps(file, f"{fact}: {value}", phrase, code) or set()
+                named = self._gaps(file, f"{fact}: {value}", phrase, code, "facts", fact, value) or set()
                 strange = named - {*(meaning.get("details") or ()), "country"}
                 if strange:
-                    self._fault(file, f"{fact}: {value}: {{{sorted(strange)[0]}}} cannot be filled in here")
+                    what = f"{fact}: {value}: {{{sorted(strange)[0]}}} cannot be filled in here"
+                    self._fault(file, what, "facts", fact, value)
         return facts
 
     def _texts(self, file: str, section: str, data: Any) -> dict[str, str]:
@@ -178,17 +215,17 @@ class Reader:
             return {}
         for key, text in data.items():
             if not isinstance(key, str) or not isinstance(text, str):
-                self._fault(file, f"{section}: '{key}' must be a text; put yes, no and numbers in quotes")
+                self._fault(file, f"{section}: '{key}' must be a text; put yes, no and numbers in quotes", section, key)
             elif not text.strip():
-                self._fault(file, f"{section}: '{key}' is empty")
+                self._fault(file, f"{section}: '{key}' is empty", section, key)
         return {str(key): str(text).strip() for key, text in data.items()}
 
-    def _gaps(self, file: str, what: str, text: str, language: str) -> set[str] | None:
+    def _gaps(self, file: str, what: str, text: str, language: str, *at: str) -> set[str] | None:
         """The names of what is filled in; None, and a fault, for a sentence that cannot be."""
         try:
             return set(gaps(text, language))
         except FormatFault as fault:
-            self._fault(file, f"{what}: {fault}")
+            self._fault(file, f"{what}: {fault}", *at)
             return None
 
     def _gaps_quietly(self, text: str) -> set[str] | None:
@@ -198,9 +235,10 @@ class Reader:
         except FormatFault:
             return None
 
-    def _short(self, file: str, what: str, text: str) -> None:
+    def _short(self, file: str, what: str, text: str, *at: str) -> None:
         if len(re.sub(r"\{\w+\}", "00", text)) > TITLE_LIMIT:
-            self._fault(file, f"{what}: '{text}' has {len(text)} characters, at most {TITLE_LIMIT} fit on a button")
+            says = f"{what}: '{text}' has {len(text)} characters, at most {TITLE_LIMIT} fit on a button"
+            self._fault(file, says, *at)
 
     def _compare(self, words: dict[str, Words]) -> None:
         """Every language says what the source language says, with the same {placeholders}."""
@@ -217,51 +255,63 @@ class Reader:
                 ours, theirs = getattr(source, section), getattr(other, section)
                 file = f"interface/{code}.yml"
                 for key in sorted(ours.keys() - theirs.keys()):
-                    self._fault(file, f"{section}: '{key}' is missing")
+                    self._fault(file, f"{section}: '{key}' is missing", section)
                 for key in sorted(theirs.keys() - ours.keys()):
-                    self._fault(file, f"{section}: '{key}' is not used; a typing mistake?")
+                    self._fault(file, f"{section}: '{key}' is not used; a typing mistake?", section, key)
                 for key in sorted(ours.keys() & theirs.keys()):
-                    named = self._gaps(file, f"{section}: {key}", theirs[key], code)
+                    named = self._gaps(file, f"{section}: {key}", theirs[key], code, section, key)
                     if named is not None and wanted[section, key] not in (None, named):
-                        self._fault(
-                            file, f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml"
-                        )
+                        what = f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml"
+                        self._fault(file, what, section, key)
 
     def _country(self, name: str, schema: dict) -> Country:
         file = f"countries/{name}"
         data = self._yaml(file)
         code = name.removesuffix(".yml")
         if data.get("country") != code:
-            self._fault(file, f"country: expected {code}, like the file's name")
+            self._fault(file, f"country: expected {code}, like the file's name", "country")
         reviewed = data.get("state") == "reviewed"
         facts = {}
         for fact, about in (data.get("facts") or {}).items():
             if fact not in schema:
-                self._fault(file, f"{fact}: not a question of facts.yml")
+                self._fault(file, f"{fact}: not a question of facts.yml", "facts", fact)
                 continue
             value = about.get("value") if isinstance(about, dict) else None
             if value not in schema[fact]["values"]:
                 allowed = ", ".join(schema[fact]["values"])
-                self._fault(file, f"{fact}: value '{value}' is not one of {allowed}")
+                self._fault(file, f"{fact}: value '{value}' is not one of {allowed}", "facts", fact, "value")
                 continue
             source = about.get("source")
-            if value != "unknown" and not (isinstance(source, dict) and source.get("title") and source.get("url")):
-                self._fault(file, f"{fact}: where does it stand? Needs source with title and url")
+            if value != "unknown" and not (
+                isinstance(source, dict) and source.get("title") and _is_address(source.get("url"))
+            ):
+                what = f"{fact}: where does it stand? Needs source with title and url, which begins with https://"
+                self._fault(file, what, "facts", fact, "source")
             elif value != "unknown" and reviewed and not isinstance(source.get("read"), date):
-                self._fault(
-                    file, f"{fact}: reviewed, but nobody has read the source: needs 'read', a day like 2027-11-22"
-                )
+                what = f"{fact}: reviewed, but nobody has read the source: needs 'read', a day like 2027-11-22"
+                self._fault(file, what, "facts", fact, "source")
             details = {}
             for detail in schema[fact]["values"][value].get("details") or ():
                 if about.get(detail) is None:
-                    self._fault(file, f"{fact}: {value} needs '{detail}'")
+                    self._fault(file, f"{fact}: {value} needs '{detail}'", "facts", fact)
                 # Numbers stay numbers: they choose the form of the word after them.
                 details[detail] = about[detail] if isinstance(about.get(detail), int) else str(about.get(detail))
             facts[fact] = Fact(value, details, source)
         lines = {}
         for kind, about in (data.get("lines") or {}).items():
             if kind not in LINES or not isinstance(about.get("number"), str):
-                self._fault(file, f"lines: {kind}: needs a number in quotes, and be one of {', '.join(LINES)}")
+                what = f"lines: {kind}: needs a number in quotes, and be one of {', '.join(LINES)}"
+                self._fault(file, what, "lines", kind)
                 continue
             lines[kind] = Line(about["number"], about.get("name") or "")
         return Country(code, not reviewed, facts, lines)
+
+
+def _is_address(url: object) -> bool:
+    return isinstance(url, str) and re.match(r"https?://\w", url) is not None
+
+
+def _upwards(at: tuple[object, ...]) -> Iterator[tuple[str, ...]]:
+    """The names that lead to an entry, then those to what it is in, up to the whole file."""
+    names = tuple(map(str, at))
+    return (names[:size] for size in range(len(names), -1, -1))

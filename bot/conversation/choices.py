@@ -59,8 +59,8 @@ def pin(location: Location) -> tuple[Command, str]:
     return Command("find_service", {"place": f"geo:{location.latitude:.5f},{location.longitude:.5f}"}), ""
 
 
-def reads_on(text: str, words: set[str]) -> bool:
-    """Whether a whole message is one of the words for the rest of an answer, however accented or spelt large."""
+def is_one_of(text: str, words: set[str]) -> bool:
+    """Whether a whole message is one of the words we ask people to type, however accented or spelt large."""
     return fold(text) in {fold(word) for word in words}
 
 

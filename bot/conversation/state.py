@@ -13,7 +13,7 @@ from bot.messages import Button
 class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
     `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
-    what did not fit into the last SMS and is sent when the person asks to read on.
+    what did not fit into the last SMS and is sent when the person asks to read on. `topic` is the answer last given.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -24,6 +24,7 @@ class State:
     greeted: bool = False
     draft_noted: bool = False
     rest: str = ""
+    topic: str | None = None
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -166,8 +166,10 @@ class Workers:
             return Answer([Response("media")], replace(state, language=language), language)
         if body.get("payload") == "say:group.refused":
             return Answer([Response("group.refused")], state, language)
-        if state.rest and choices.reads_on(text, self._content.read_on_words()):
+        if state.rest and choices.is_one_of(text, self._content.read_on_words()):
             return Answer([Response("rest", {"text": state.rest})], state, language)
+        if state.topic and choices.is_one_of(text, self._content.sources_words()):
+            return Answer([Response("sources", {"topic": state.topic})], state, language)
         picked = None if body.get("payload") else choices.chosen(text, state.choices)
         payload = body.get("payload") or (picked.payload if picked else None)
         group = choices.menu_group(payload or "")
@@ -249,12 +251,13 @@ class Workers:
     async def _write(self, held: Held, message: InboxMessage, answer: Answer) -> Held | None:
         rendering = self._render(held, answer)
         # Numbers keep their meaning while somebody reads on.
-        same = not rendering.messages or [response.key for response in answer.responses] == ["rest"]
+        same = not rendering.messages or [response.key for response in answer.responses] in (["rest"], ["sources"])
         state = replace(
             answer.state,
             choices=answer.state.choices if same else rendering.choices,
             rest=rendering.rest if rendering.messages else answer.state.rest,
             draft_noted=answer.state.draft_noted or rendering.draft_noted,
+            topic=next((r.args["topic"] for r in answer.responses if r.key == "topic"), answer.state.topic),
         )
         effects = {response.effect for response in answer.responses if response.effect}
         async with self._database.begin() as session:

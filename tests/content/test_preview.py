@@ -47,7 +47,7 @@ async def test_an_edit_is_seen_at_once_and_a_fault_is_named(own, tmp_path):
         assert "Good &amp; &lt;b&gt;question" in after and "<b>question" not in after
         file.write_text(file.read_text("utf-8").replace("state: draft", "state: 'draft"), "utf-8")
         faulty = await (await client.get("/", params={"group": "hiv"})).text()
-        assert "answers/en/hiv.yml: line" in faulty and "Good &amp;" in faulty
+        assert "answers/en/hiv.yml:" in faulty and "cannot be read" in faulty and "Good &amp;" in faulty
 
 
 @pytest.mark.parametrize("asked", [{"language": "xx"}, {"country": "XX"}, {"language": "<script>"}])

@@ -272,3 +272,17 @@ async def test_a_first_word_tells_the_language(assistant):
     await assistant.receive("borrar todo")
     request = assistant.engine.requests[-1]
     assert request.command == Command("delete_my_data") and request.hints.earlier == "es"
+
+
+async def test_where_an_answer_comes_from_is_told_when_it_is_asked_for(assistant, content, language):
+    word = content.words(language).words["sources.word"]
+    assistant.engine.answer = lambda request: reply(Response("topic", {"topic": "prep_what"}), language=language)
+    await assistant.receive("what is prep")
+    (said,) = await assistant.receive(word.lower())
+    assert all(source["url"] in said for source in content.topics["prep_what"].sources)
+    assert len(assistant.engine.requests) == 1, "the engine is not asked"
+
+
+async def test_the_word_for_sources_alone_is_only_a_word(assistant, content):
+    await assistant.receive(content.words("en").words["sources.word"])
+    assert len(assistant.engine.requests) == 1

@@ -1,0 +1,110 @@
+"""The answers themselves: a topic's words, the facts and help lines of a country, and where all that comes from."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from babel.dates import format_date
+
+from bot.content.countries import country_name
+from bot.content.fit import Block
+from bot.content.texts import UNKNOWN, Edition, Topic, Words
+from bot.messages import Button
+
+
+class Answers:
+    """Blocks that answer a topic, in one voice. `voice` is a `bot.content.voice.Voice`."""
+
+    def __init__(self, voice: Any, edition: Edition, words: Words) -> None:
+        self._voice = voice
+        self._edition = edition
+        self._words = words
+
+    def topic(self, topic: str) -> Block:
+        """The answer, what the person's country has to do with it, and the ways on."""
+        about = self._edition.topics.get(topic)
+        if about is None:
+            return self._voice.ask_again()
+        if about.review_by and about.review_by < date.today() and not about.urgent:
+            return Block(self._voice.word("withheld"), self._voice.rescue())
+        text = self._words.topics[topic]
+        answer = text.sms if self._voice.traits.segments else text.text
+        buttons = tuple(button for button in map(self._next, about.next) if button)
+        extras = self._country_part(about)
+        if about.lines and self._voice.code is None and about.urgent:
+            # Help first, then the question whose answer brings the numbers to call.
+            if not about.facts:
+                extras = (*extras, self._voice.word("country.not_given"))
+            # On SMS there may be room for one only: where the first step is a place to go to, that goes first.
+            first = 1 if about.next[:1] and about.next[0].startswith("find:") else 0
+            buttons = (*buttons[:first], self._voice.button("numbers", f"numbers:{topic}"), *buttons[first:])
+        return Block(answer, buttons, draft=self._is_draft(about), extras=extras)
+
+    def _country_part(self, topic: Topic) -> tuple[str, ...]:
+        parts = (self._facts(topic) if topic.facts else "", self.lines(topic.lines))
+        # In danger the numbers to call go before what the country pays.
+        return tuple(part for part in (reversed(parts) if topic.urgent else parts) if part)
+
+    def sources(self, topic: str) -> Block:
+        """Where an answer comes from, who has checked it and when that is to be done again."""
+        about = self._edition.topics.get(topic)
+        if about is None:
+            return self._voice.ask_again()
+        facts = [self._voice.country.facts.get(fact, UNKNOWN) for fact in about.facts] if self._voice.country else []
+        sources = {source["url"]: self._source(source) for source in about.sources}
+        sources |= {fact.source["url"]: self._source(fact.source) for fact in facts if fact.source}
+        state = [self._voice.word("sources.draft" if self._is_draft(about) else "sources.reviewed")]
+        if about.review_by:
+            state.append(self._voice.word("sources.again", date=self._date(about.review_by)))
+        return Block(self._voice.word("sources.heading"), extras=("\n".join(sources.values()), " ".join(state)))
+
+    def _source(self, source: dict) -> str:
+        said = [self._voice.in_order(source["title"])]
+        if not self._voice.traits.segments:  # where an address costs as much as what it leads to, the title finds it
+            said.append(self._voice.in_order(source["url"]))
+        if source.get("read"):
+            said.append(self._voice.word("sources.read", date=self._date(source["read"])))
+        return "- " + ", ".join(said)
+
+    def _date(self, day: date) -> str:
+        return format_date(day, "medium", locale=self._words.language)
+
+    def _is_draft(self, topic: Topic) -> bool:
+        return self._words.topics[topic.name].draft or bool(
+            topic.facts and self._voice.country and self._voice.country.draft
+        )
+
+    def _facts(self, topic: Topic) -> str:
+        if self._voice.code is None:
+            return self._voice.word("country.not_given")
+        name = country_name(self._voice.code, self._words.language)
+        if self._voice.country is None:
+            return self._voice.word("country.unknown", country=name)
+        said = [self._voice.word("country.heading", country=name)]
+        for fact in topic.facts:
+            known = self._voice.country.facts.get(fact, UNKNOWN)
+            phrase = self._words.facts[fact][known.value]
+            said.append(self._voice.fill(phrase, country=name, **known.details))
+        return "\n".join(said)
+
+    def lines(self, kinds: tuple[str, ...]) -> str:
+        """The help lines of these kinds that the person's country has, or the usual one's; empty when there is none."""
+        country = self._voice.country or self._edition.countries.get(self._voice.promises.default_country or "")
+        found = [(kind, country.lines[kind]) for kind in kinds if kind in country.lines] if country else []
+        if not found:
+            return ""
+        heading = self._voice.word("lines.heading", country=country_name(country.code, self._words.language))
+        said = [self._voice.word(f"line.{kind}", number=line.number, name=line.name) for kind, line in found]
+        return "\n".join([heading, *said])
+
+    def _next(self, step: str) -> Button | None:
+        if step.startswith("find:"):
+            title = self._words.services[step[5:]]
+            # The pin tells 'PrEP, where' from 'PrEP, what'; on SMS it would double the price of the message.
+            marked = f"\U0001f4cd {title}"
+            short = len(marked) > self._voice.traits.title_limit or self._voice.traits.segments
+            return Button(title if short else marked, step)
+        if step in ("talk_to_human", "show_menu"):
+            return self._voice.button(step, f"intent:{step}")
+        return self._voice.intent_button(step)
