@@ -31,6 +31,8 @@ class Block:
     extras: tuple[str, ...] = ()
     note: str = ""
     """Said after everything else; on SMS only where there is room."""
+    choices_give_way: bool = False
+    """On SMS there are fewer choices rather than less of the text: they only say more of the same."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _fit_sms(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
     lines = _HEADING.sub(r"\1\v", "\n".join(block.extras)).split("\n")
     lines = [line.replace("\v", "\n") for line in lines if line]
     offered = _fewer(block.buttons, _NUMBERED if not lines and len(block.text) < 120 else _NUMBERED_SMS)
-    offered, tail = _ways_on(block.text, offered, "")
+    offered, tail = _ways_on("\n".join([block.text, *lines]) if block.choices_give_way else block.text, offered, "")
     text, rest = _as_much([block.text], lines, tail)
     if rest:
         first, *others = _SENTENCE.split(block.text)

@@ -45,7 +45,7 @@ class PlaceWords:
         more = [self._say.button("details", f"details:{n}", number=n) for n in range(first, first + len(found))]
         if total > first - 1 + len(found):
             more.append(self._say.button("more_results", "intent:more_results"))
-        return [{"text": "\n".join(lines), "buttons": tuple(more)}]
+        return [{**self._said(lines), "buttons": tuple(more)}]
 
     def details(self, place: dict | None = None) -> list[dict]:
         """Everything known of one place, with its point on the map where the channel shows one."""
@@ -71,7 +71,13 @@ class PlaceWords:
             self._say.button("more_results", "intent:more_results"),
             self._say.button("show_menu", "intent:show_menu"),
         )
-        return [{"text": "\n".join(lines), "buttons": buttons, "location": pin}]
+        return [{**self._said(lines), "buttons": buttons, "location": pin}]
+
+    def _said(self, lines: list[str]) -> dict:
+        """One text; where length is paid for, line by line, so that what does not fit can be read on."""
+        if self._traits.segments:
+            return {"text": lines[0], "extras": tuple(lines[1:]), "choices_give_way": True}
+        return {"text": "\n".join(lines)}
 
     def _long(self, place: dict, number: int) -> str:
         say = self._say.word

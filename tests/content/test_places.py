@@ -1,0 +1,90 @@
+"""Whatever a place is called and wherever it is: what is said of it fits the channel, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.cli.local import TRAITS
+from bot.content import sms
+from nlu.contract import Response
+from tests.conftest import SHIPPED
+
+_NAMES = st.text("abcdefghij éèñçşğı αβγ дежз أبتثج فقکگ áêõ 0123456789 '-.&()", min_size=1, max_size=100).filter(
+    str.strip
+)
+
+
+def _place(number):
+    return st.fixed_dictionaries({
+        "id": st.just(f"p{number}"),
+        "name": _NAMES.map(lambda name: f"{name.strip()} #{number}"),
+        "address": _NAMES,
+        "city": st.sampled_from(["", "Paris", "Αθήνα", "القاهرة", "Київ"]),
+        "phone": st.sampled_from(["", "+33 1 23 45 67 89", "+30 21 0123 4567; +30 21 0123 4568"]),
+        "website": st.sampled_from(["", "https://example.org/a-rather-long-path/to-the-page"]),
+        "hours": st.sampled_from(["", "Mo-Fr 09:00-17:00; Sa 10:00-12:00; PH off"]),
+        "open_now": st.sampled_from([None, True, False]),
+        "next_change": st.sampled_from([None, "2026-11-23T09:00:00+01:00"]),
+        "languages": st.lists(st.sampled_from(SHIPPED), max_size=8, unique=True),
+        "id_required": st.sampled_from(["yes", "no", "unknown"]),
+        "status_required": st.sampled_from(["yes", "no", "unknown"]),
+        "shares_with_immigration": st.sampled_from(["yes", "no", "unknown"]),
+        "last_verified": st.sampled_from([None, "2026-01-31"]),
+        "precision": st.sampled_from(["exact", "city"]),
+        "sample": st.booleans(),
+        "latitude": st.just(48.85),
+        "longitude": st.just(2.35),
+        "distance_km": st.floats(0, 99),
+    })  # fmt: skip
+
+
+_FOUND = st.tuples(_place(1), _place(2), _place(3)).map(list)
+
+
+def _all_parts(content, response, language, traits):
+    """The messages, and those sent when the rest is asked for."""
+    for _ in range(20):
+        made = content.render([response], language=language, country="FR", traits=traits)
+        yield from made.messages
+        if not made.rest:
+            return
+        response = Response("rest", {"text": made.rest})
+    raise AssertionError("the rest never ends")
+
+
+@pytest.mark.parametrize("channel", sorted(TRAITS))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(language=st.sampled_from(SHIPPED), found=_FOUND)
+def test_any_three_places_fit_and_all_of_them_are_said(content, channel, language, found):
+    about = {"service": "hiv_test", "near": "Paris", "country": "FR", "found": found, "radius_km": 25.0, "total": 9}
+    _check(content, Response("places", about), channel, language, [place["name"] for place in found])
+
+
+@pytest.mark.parametrize("channel", sorted(TRAITS))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(language=st.sampled_from(SHIPPED), place=_place(1))
+def test_any_place_fits_and_all_of_it_is_said(content, channel, language, place):
+    wanted = [place["name"], place["phone"]]
+    _check(content, Response("place", {"place": place}), channel, language, wanted)
+
+
+def _check(content, response, channel, language, wanted):
+    traits, said = TRAITS[channel], []
+    for message in _all_parts(content, response, language, traits):
+        assert 0 < len(message.text) <= traits.text_limit
+        assert not re.search(r"\{\w+[,}]", message.text)
+        assert not traits.segments or sms.segments(message.text) <= sms.SEGMENTS
+        said.append(message.text)
+    whole = _plain(" ".join(said))
+    for words in wanted:
+        assert _plain(words) in whole
+
+
+def _plain(text):
+    """Without what a channel may change: accents that cost, spaces, and marks that cannot be seen."""
+    kept = (letter for letter in sms.economical(text) if letter not in "\u200f\u2068\u2069")
+    return "".join(sms._without_accent(letter) for letter in kept if not letter.isspace()).casefold()
