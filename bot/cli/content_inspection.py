@@ -85,7 +85,7 @@ def _print(faults: list[str], notes: list[str], shown: int) -> None:
     if len(notes) > shown:
         out.print(f"{len(notes) - shown} more notes: farol content check --all")
     if not faults:
-        out.print("All content is in order.")
+        out.print(f"No faults; notes: {len(notes)}" if notes else "All content is in order.")
 
 
 @click.command()
