@@ -29,6 +29,7 @@ from bot.conversation.worker import Answer, Workers
 from bot.db import Database
 from bot.gateway import Gateway, accept
 from bot.messages import SendError
+from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
 from bot.settings import ROOT, Settings
 from bot.vault import Vault, open_vault
@@ -49,6 +50,7 @@ class Core:
     workers: Workers
     sender: Sender
     channels: dict[str, Channel]
+    watch: ContentWatch
 
 
 ChannelsFor = Callable[[Inbox, Database, Vault, Content], dict[str, Channel]]
@@ -91,7 +93,7 @@ async def core(
             await _started(stack, watch)
             await _started(stack, sender)
             await _started(stack, workers)
-        yield Core(people, content, engine, inbox, workers, sender, channels)
+        yield Core(people, content, engine, inbox, workers, sender, channels, watch)
 
 
 @asynccontextmanager
@@ -114,6 +116,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         running = await stack.enter_async_context(core(settings, channels_for))
         retention = Retention(running.database, settings.transcript_days, settings.person_days)
         await _started(stack, retention)
+        await _started(stack, _metrics(settings, running))
         webhooks = {}
         for name in ("sms", "whatsapp"):
             if name in running.channels:
@@ -205,6 +208,14 @@ async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str) -
         client = EngineClient(lambda: process.url, settings.engine_timeout)
     await _started(stack, client)
     return client
+
+
+def _metrics(settings: Settings, running: Core) -> Metrics:
+    metrics, watch = Metrics(settings.metrics_host, settings.metrics_port), running.watch
+    metrics.tell("farol_content_faults", "Faults in content/ that keep it from being used", lambda: len(watch.faults))
+    metrics.tell("farol_content_changes", "Changes of content/ taken up since the start", lambda: watch.taken_up)
+    metrics.tell("farol_content_refusals", "Changes of content/ refused since the start", lambda: watch.refused)
+    return metrics
 
 
 async def _started(stack: AsyncExitStack, part: object) -> None:

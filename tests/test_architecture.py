@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "bot.messages": set(),
     "bot.settings": set(),
+    "bot.metrics": set(),
     "bot.vault": {"bot.settings"},
     "bot.db": set(),
     "bot.channels": {"bot.messages"},

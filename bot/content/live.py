@@ -25,7 +25,8 @@ class ContentWatch:
     """Looks at the files' times and sizes; on a change reads everything anew, and adopts it only if it is whole.
 
     `read` returns what puts the new words to use; it runs beside the event loop and raises ContentError or ValueError.
-    Until then, and after a refusal, the last good words stay. `faults` says what was refused, empty when all is well.
+    Until then, and after a refusal, the last good words stay. `faults` says what was refused, empty when all is well;
+    `taken_up` and `refused` count changes since the start.
     """
 
     def __init__(self, folder: Path, read: Callable[[], Callable[[], None]]) -> None:
@@ -35,6 +36,7 @@ class ContentWatch:
         self._seen = self._used
         self._task: asyncio.Task | None = None
         self.faults: list[str] = []
+        self.taken_up = self.refused = 0
 
     async def start(self) -> None:
         """Begin to look."""
@@ -66,10 +68,12 @@ class ContentWatch:
             # On the event loop, where every answer is rendered in one piece: none is half old, half new.
             adopt()
             self.faults = []
+            self.taken_up += 1
             log.info("content_taken_up", files=len(now))
 
     def _refuse(self, faults: list[str]) -> None:
         self.faults = faults
+        self.refused += 1
         log.error("content_refused", faults=faults, kept="the last good content", do="farol content check")
 
     async def _run(self) -> None:

@@ -70,6 +70,7 @@ async def test_a_fault_is_refused_whole_and_the_last_good_words_stay(assistant):
         await assistant.watch.look()
     assert assistant.title() == "Right to health care"
     assert any("fr.yml" in fault for fault in assistant.watch.faults)
+    assert (assistant.watch.taken_up, assistant.watch.refused) == (0, 1)
     assistant.edit("interface/fr.yml", "words", "words:")
     for _ in range(2):
         await assistant.watch.look()
