@@ -70,6 +70,21 @@ def test_one_language_never_shows_in_another(content, language):
         assert english.topics[topic].text.split("\n")[0] not in said, topic
 
 
+_TELLING = re.compile(
+    r"\b(hiv|vih|aids|sida|вич|віл|спид|снід|vvu|ukimwi|prep|pep)\b|نقص المناعة|إيدز|ایدز|اچ.?آی.?وی", re.IGNORECASE
+)
+_ORDINARY = {"so": re.compile(r"\bsida\b", re.IGNORECASE)}
+"""Somali 'sida' means 'as'."""
+
+
+def test_the_first_line_tells_nobody_what_it_is_about(content, language):
+    """It can be read on a locked screen."""
+    for name, text in content.words(language).topics.items():
+        for part in (text.text.split("\n")[0], re.split(r"(?<=[.!?؟])\s", text.sms)[0]):
+            plain = _ORDINARY[language].sub("", part) if language in _ORDINARY else part
+            assert not _TELLING.search(plain), (name, part)
+
+
 def test_unknown_is_said_to_be_unknown(content, language):
     said = (
         rendered(content, Response("topic", {"topic": "prep_access"}), language, TRAITS["web"], "NZ").messages[0].text
