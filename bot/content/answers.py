@@ -7,7 +7,7 @@ from typing import Any
 
 from babel.dates import format_date
 
-from bot.content.countries import country_name
+from bot.content.countries import country_name, region_name
 from bot.content.fit import Block
 from bot.content.texts import UNKNOWN, Edition, Topic, Words
 from bot.messages import Button
@@ -32,6 +32,12 @@ class Answers:
         answer = text.sms if self._voice.traits.segments else text.text
         buttons = tuple(button for button in map(self._next, about.next) if button)
         extras = self._country_part(about)
+        regions = self._regions(about)
+        if regions:
+            # On SMS, where there may be no room for choices, they are named and can be typed.
+            named = ", ".join(button.title for button in regions) if self._voice.traits.segments else ""
+            extras = (*extras, f"{self._voice.word('country.regions')} {named}".strip())
+            buttons = (*regions, *buttons)
         if about.lines and self._voice.code is None and about.urgent:
             # Help first, then the question whose answer brings the numbers to call.
             if not about.facts:
@@ -51,7 +57,8 @@ class Answers:
         about = self._edition.topics.get(topic)
         if about is None:
             return self._voice.ask_again()
-        facts = [self._voice.country.facts.get(fact, UNKNOWN) for fact in about.facts] if self._voice.country else []
+        known = self._voice.country.facts_in(self._voice.region) if self._voice.country else {}
+        facts = [known.get(fact, UNKNOWN) for fact in about.facts]
         sources = {source["url"]: self._source(source) for source in about.sources}
         sources |= {fact.source["url"]: self._source(fact.source) for fact in facts if fact.source}
         state = [self._voice.word("sources.draft" if self._is_draft(about) else "sources.reviewed")]
@@ -81,9 +88,11 @@ class Answers:
         name = country_name(self._voice.code, self._words.language)
         if self._voice.country is None:
             return self._voice.word("country.unknown", country=name)
-        said = [self._voice.word("country.heading", country=name)]
+        where = f"{name}, {region_name(self._voice.region, self._words.language)}" if self._voice.region else name
+        said = [self._voice.word("country.heading", country=where)]
+        facts = self._voice.country.facts_in(self._voice.region)
         for fact in topic.facts:
-            known = self._voice.country.facts.get(fact, UNKNOWN)
+            known = facts.get(fact, UNKNOWN)
             phrase = self._words.facts[fact][known.value]
             said.append(self._voice.fill(phrase, country=name, **known.details))
         return "\n".join(said)
@@ -97,6 +106,15 @@ class Answers:
         heading = self._voice.word("lines.heading", country=country_name(country.code, self._words.language))
         said = [self._voice.word(f"line.{kind}", number=line.number, name=line.name) for kind, line in found]
         return "\n".join([heading, *said])
+
+    def _regions(self, topic: Topic) -> tuple[Button, ...]:
+        """The parts of the country where this is different, and, for somebody in one of them, the country itself."""
+        country, here = self._voice.country, self._voice.region
+        different = country.regions_with(topic.facts) if country else []
+        names = {code: region_name(code, self._words.language) for code in different if code != here}
+        if here in different:
+            names = {country.code: country_name(country.code, self._words.language), **names}
+        return tuple(Button(name, f"in:{code}:{topic.name}") for code, name in names.items())
 
     def _next(self, step: str) -> Button | None:
         if step.startswith("find:"):

@@ -1,12 +1,14 @@
-"""Names of countries in every language: Unicode's CLDR, through Babel, to show them and to read them, and to read them
+"""Names of countries in every language: Unicode's CLDR, through Babel (of their parts: ISO 3166-2, through pycountry), to show them and to read them, and to read them
 also what people call them otherwise, as listed for the engine in nlu/data (inflected, misspelt, in other scripts)."""
 
 from __future__ import annotations
 
+import gettext
 import re
 import unicodedata
 from functools import lru_cache
 
+import pycountry
 import yaml
 from babel import Locale
 
@@ -28,6 +30,12 @@ _PREFIXES = ("", "ب", "في", "من", "و", "ل")
 def country_name(code: str, language: str) -> str:
     """The name of a country ('ES' -> 'Espagne'), or the code when CLDR has none."""
     return Locale.parse(language).territories.get(code, code)
+
+
+def region_name(code: str, language: str) -> str:
+    """The name of a part of a country ('GB-NIR' -> 'Northern Ireland'), its own where nobody has translated it."""
+    name = pycountry.subdivisions.get(code=code).name
+    return gettext.translation("iso3166-2", pycountry.LOCALES_DIR, languages=[language], fallback=True).gettext(name)
 
 
 def is_country(code: str) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from bot.content.country_file import LINES, is_address, read_country
 from bot.content.lines import lines_of
 from bot.content.message_format import FormatFault, gaps
-from bot.content.texts import Country, Edition, Fact, Line, Topic, TopicText, Words
+from bot.content.texts import Country, Edition, Topic, TopicText, Words
 
 SOURCE_LANGUAGE = "en"
 """The language the others are compared with."""
@@ -20,7 +21,6 @@ SOURCE_LANGUAGE = "en"
 TITLE_LIMIT = 20
 """Characters of a button's title: WhatsApp's limit, the tightest."""
 
-LINES = ("emergency", "suicide", "violence", "trafficking", "hiv")
 SERVICES = (
     "hiv_test self_test prep pep hiv_treatment condoms sti contraception abortion pregnancy child mental_health "
     "violence shelter legal interpreter drugs dentist general emergency lgbt tb_hepatitis social"
@@ -63,7 +63,8 @@ class Reader:
         words = {code: self._words(code, topics, schema) for code in self._languages}
         self._compare(words)
         countries = {
-            path.stem: self._country(path.name, schema) for path in sorted((self._folder / "countries").glob("*.yml"))
+            path.stem: self._country(f"countries/{path.name}", schema)
+            for path in sorted((self._folder / "countries").glob("*.yml"))
         }
         if self.faults:
             raise ContentError(self.faults)
@@ -143,7 +144,7 @@ class Reader:
             if not topic.sources:
                 self._fault("topics.yml", f"{topic.name}: where does it stand? Needs sources", "topics", topic.name)
             for source in topic.sources:
-                if not (isinstance(source, dict) and source.get("title") and _is_address(source.get("url"))):
+                if not (isinstance(source, dict) and source.get("title") and is_address(source.get("url"))):
                     what = f"{topic.name}: each source needs a title and a url that begins with https://"
                     self._fault("topics.yml", what, "topics", topic.name, "sources")
             if topic.review_by is not None and not isinstance(topic.review_by, date):
@@ -240,6 +241,10 @@ class Reader:
             says = f"{what}: '{text}' has {len(text)} characters, at most {TITLE_LIMIT} fit on a button"
             self._fault(file, says, *at)
 
+    def _country(self, file: str, schema: dict) -> Country:
+        data = self._yaml(file)
+        return read_country(Path(file).stem, data, schema, lambda what, *at: self._fault(file, what, *at))
+
     def _compare(self, words: dict[str, Words]) -> None:
         """Every language says what the source language says, with the same {placeholders}."""
         source = words.get(SOURCE_LANGUAGE)
@@ -263,52 +268,6 @@ class Reader:
                     if named is not None and wanted[section, key] not in (None, named):
                         what = f"{section}: {key}: the {{…}} must be the same as in interface/{SOURCE_LANGUAGE}.yml"
                         self._fault(file, what, section, key)
-
-    def _country(self, name: str, schema: dict) -> Country:
-        file = f"countries/{name}"
-        data = self._yaml(file)
-        code = name.removesuffix(".yml")
-        if data.get("country") != code:
-            self._fault(file, f"country: expected {code}, like the file's name", "country")
-        reviewed = data.get("state") == "reviewed"
-        facts = {}
-        for fact, about in (data.get("facts") or {}).items():
-            if fact not in schema:
-                self._fault(file, f"{fact}: not a question of facts.yml", "facts", fact)
-                continue
-            value = about.get("value") if isinstance(about, dict) else None
-            if value not in schema[fact]["values"]:
-                allowed = ", ".join(schema[fact]["values"])
-                self._fault(file, f"{fact}: value '{value}' is not one of {allowed}", "facts", fact, "value")
-                continue
-            source = about.get("source")
-            if value != "unknown" and not (
-                isinstance(source, dict) and source.get("title") and _is_address(source.get("url"))
-            ):
-                what = f"{fact}: where does it stand? Needs source with title and url, which begins with https://"
-                self._fault(file, what, "facts", fact, "source")
-            elif value != "unknown" and reviewed and not isinstance(source.get("read"), date):
-                what = f"{fact}: reviewed, but nobody has read the source: needs 'read', a day like 2027-11-22"
-                self._fault(file, what, "facts", fact, "source")
-            details = {}
-            for detail in schema[fact]["values"][value].get("details") or ():
-                if about.get(detail) is None:
-                    self._fault(file, f"{fact}: {value} needs '{detail}'", "facts", fact)
-                # Numbers stay numbers: they choose the form of the word after them.
-                details[detail] = about[detail] if isinstance(about.get(detail), int) else str(about.get(detail))
-            facts[fact] = Fact(value, details, source)
-        lines = {}
-        for kind, about in (data.get("lines") or {}).items():
-            if kind not in LINES or not isinstance(about.get("number"), str):
-                what = f"lines: {kind}: needs a number in quotes, and be one of {', '.join(LINES)}"
-                self._fault(file, what, "lines", kind)
-                continue
-            lines[kind] = Line(about["number"], about.get("name") or "")
-        return Country(code, not reviewed, facts, lines)
-
-
-def _is_address(url: object) -> bool:
-    return isinstance(url, str) and re.match(r"https?://\w", url) is not None
 
 
 def _upwards(at: tuple[object, ...]) -> Iterator[tuple[str, ...]]:

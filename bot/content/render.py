@@ -93,11 +93,15 @@ class Content:
         *,
         language: str,
         country: str | None,
+        region: str | None = None,
         traits: ChannelTraits,
         draft_noted: bool = True,
     ) -> Rendering:
-        """The messages for these responses. Only the last one keeps its choices: older buttons mislead."""
-        voice = Voice(self.edition, self.languages, language, country, traits, self._promises)
+        """The messages for these responses. Only the last one keeps its choices: older buttons mislead.
+
+        `country` and `region` are ISO 3166 codes of where the person is; a region that is not known counts for nothing.
+        """
+        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
             blocks[-1] = replace(blocks[-1], note=f"{voice.word('draft_note')} {voice.sources_hint()}")

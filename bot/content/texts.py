@@ -63,12 +63,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Country:
-    """A country's facts and help lines (countries/<CC>.yml)."""
+    """A country's facts and help lines (countries/<CC>.yml). `regions` hold the facts that are different there, by ISO
+    3166-2 code."""
 
     code: str
     draft: bool
     facts: dict[str, Fact]
     lines: dict[str, Line]
+    regions: dict[str, dict[str, Fact]] = field(default_factory=dict)
+
+    def facts_in(self, region: str | None) -> dict[str, Fact]:
+        """The facts as they are in a region; those of the country for None and for a region without any of its own."""
+        return self.facts | self.regions.get(region or "", {})
+
+    def regions_with(self, facts: tuple[str, ...]) -> list[str]:
+        """The regions where one of these facts is different."""
+        return [code for code, own in self.regions.items() if any(fact in own for fact in facts)]
 
 
 UNKNOWN = Fact("unknown")

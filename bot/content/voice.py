@@ -41,6 +41,7 @@ class Voice:
         languages: Languages,
         language: str,
         country: str | None,
+        region: str | None,
         traits: ChannelTraits,
         promises: Promises,
     ) -> None:
@@ -49,6 +50,7 @@ class Voice:
         self._words = edition.words[language]
         self.code = country
         self.country = edition.countries.get(country or "")
+        self.region = region if self.country and region in self.country.regions else None
         self.traits = traits
         self.promises = promises
         self.runs_right_to_left = languages.shipped[language].direction == "rtl" and not traits.segments

@@ -25,7 +25,7 @@ def command(payload: str) -> tuple[Command, str] | None:
         return Command("find_service", {"service": value}), ""
     if kind == "country" and (re.fullmatch("[A-Z]{2}", value) or value == "none"):
         return Command("choose", {"country": value}), ""
-    if kind == "in" and re.fullmatch(r"[A-Z]{2}:[a-z_]{1,40}", value):
+    if kind == "in" and re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3})?:[a-z_]{1,40}", value):
         return Command("choose", {"country": value[:2]}), ""
     if kind == "lang" and re.fullmatch("[a-z]{2,3}", value):
         return Command("change_language", {"language": value}), ""
@@ -36,10 +36,14 @@ def command(payload: str) -> tuple[Command, str] | None:
     return None
 
 
-def said_in_country(payload: str) -> str | None:
-    """What a button `in:<CC>:<what>` asks to hear again, now that the country is known: a topic, or 'human'."""
+def said_in_country(payload: str) -> tuple[str, str | None] | None:
+    """What a button `in:<CC>:<what>` or `in:<CC-region>:<what>` asks to hear again, now that it is known where: a topic
+    or 'human', and the region."""
     kind, _, value = payload.partition(":")
-    return value[3:] if kind == "in" and command(payload) else None
+    if kind != "in" or not command(payload):
+        return None
+    where, _, what = value.partition(":")
+    return what, where if "-" in where else None
 
 
 def asked_where(payload: str) -> str | None:

@@ -20,6 +20,7 @@ class State:
     language: str | None = None
     chosen: str | None = None
     country: str | None = None
+    region: str | None = None
     choices: tuple[Button, ...] = ()
     greeted: bool = False
     draft_noted: bool = False

@@ -184,8 +184,9 @@ class Workers:
         answer = await self._ask(held, request, body, language)
         again = choices.said_in_country(payload or "")
         if again and answer.parse:
-            said = Response("human") if again == "human" else Response("topic", {"topic": again})
-            answer = replace(answer, responses=[said])
+            what, region = again
+            said = Response("human") if what == "human" else Response("topic", {"topic": what})
+            answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
         return answer
 
     def _request(self, held: Held, body: dict, payload: str | None, erase: bool, language: str) -> TurnRequest:
@@ -223,6 +224,7 @@ class Workers:
             language=reply.language,
             chosen=reply.chosen_language,
             country=country,
+            region=state.region if country == state.country else None,
             greeted=True,
         )
         return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected})
@@ -286,6 +288,7 @@ class Workers:
             answer.responses,
             language=answer.language,
             country=answer.state.country,
+            region=answer.state.region,
             traits=self._traits[held.channel],
             draft_noted=answer.state.draft_noted,
         )

@@ -286,3 +286,18 @@ async def test_where_an_answer_comes_from_is_told_when_it_is_asked_for(assistant
 async def test_the_word_for_sources_alone_is_only_a_word(assistant, content):
     await assistant.receive(content.words("en").words["sources.word"])
     assert len(assistant.engine.requests) == 1
+
+
+async def test_a_part_of_a_country_is_chosen_by_a_button_and_remembered(assistant):
+    topic = Response("topic", {"topic": "abortion"})
+    assistant.engine.answer = lambda request: reply(topic, country="GB")
+    first = await assistant.receive("abortion?")
+    assert "24 weeks" in first[-1]
+    (there,) = await assistant.receive("Northern Ireland", payload="in:GB-NIR:abortion")
+    assert "Northern Ireland:" in there and "12 weeks" in there
+    (again,) = await assistant.receive("and again")
+    assert "12 weeks" in again
+    (back,) = await assistant.receive("United Kingdom", payload="in:GB:abortion")
+    assert "24 weeks" in back
+    assistant.engine.answer = lambda request: reply(topic, country="MX")
+    assert "Northern Ireland" not in (await assistant.receive("and in Mexico?"))[0]
