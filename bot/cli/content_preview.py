@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from bot.app import load_content
 from bot.cli.console import err, fail, out, read_settings
 from bot.cli.local import TRAITS
-from bot.content.countries import country_name
+from bot.content.countries import country_name, region_name
 from bot.content.load import ContentError
 from bot.content.render import Content
 from bot.content.sms import fits_gsm, segments
@@ -31,7 +31,7 @@ _SAYINGS = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be seen. `country` may be empty: the person has not said where they are."""
+    """What is to be seen. `country` may be empty, when the person has not said where they are, or a part of one, GB-NIR."""
 
     language: str
     country: str
@@ -63,8 +63,8 @@ def preview(language: str, country: str, port: int, path: Path | None) -> None:
     begin = Choice(language, country.upper(), "")
     if language not in content.edition.words:
         fail(f"--language {language}: not one of {', '.join(content.edition.words)}")
-    if begin.country and begin.country not in content.countries:
-        fail(f"--country {country}: not one of {', '.join(sorted(content.countries))}")
+    if begin.country not in _places(content):
+        fail(f"--country {country}: not one of {', '.join(sorted(filter(None, _places(content))))}")
     if path:
         path.write_text(page(content, begin, []), encoding="utf-8")
         out.print(f"{path}: all answers in {language}")
@@ -83,7 +83,7 @@ def application(content: Content, begin: Choice) -> web.Application:
         except ContentError as error:
             faults = error.faults
         wanted = {name: request.query.get(name, getattr(begin, name)) for name in ("language", "country", "group")}
-        if wanted["language"] not in content.edition.words or wanted["country"] not in ("", *content.countries):
+        if wanted["language"] not in content.edition.words or wanted["country"] not in _places(content):
             raise web.HTTPNotFound
         policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
         text = page(content, Choice(**wanted), faults)
@@ -111,9 +111,18 @@ def page(content: Content, choice: Choice, faults: list[str]) -> str:
         faults=faults,
         direction=content.direction(choice.language),
         languages=[(code, content.languages.shipped[code].name) for code in content.edition.words],
-        countries=sorted((country_name(code, "en"), code) for code in content.countries),
+        countries=sorted((name, code) for code, name in _places(content).items() if code),
         groups=[*content.words(choice.language).groups.items(), (_TALK, "greeting, questions back")],
     )
+
+
+def _places(content: Content) -> dict[str, str]:
+    """What can be chosen: no country, each country, and each part of one with answers of its own, with their names."""
+    found = {"": ""}
+    for code, country in content.countries.items():
+        found[code] = country_name(code, "en")
+        found |= {region: f"{found[code]}, {region_name(region, 'en')}" for region in country.regions}
+    return found
 
 
 def _screens(content: Content, choice: Choice, response: Response) -> list[Screen]:
@@ -122,7 +131,12 @@ def _screens(content: Content, choice: Choice, response: Response) -> list[Scree
 
 def _screen(content: Content, choice: Choice, response: Response, name: str, traits: ChannelTraits) -> Screen:
     shown = content.render(
-        [response], language=choice.language, country=choice.country or None, traits=traits, draft_noted=True
+        [response],
+        language=choice.language,
+        country=choice.country[:2] or None,
+        region=choice.country,
+        traits=traits,
+        draft_noted=True,
     )
     note = ""
     if traits.segments:
