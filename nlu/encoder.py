@@ -1,7 +1,7 @@
 """Sentence embeddings shared by all languages, behind a small protocol.
 
-The one shipped (nlu/e5.py) comes whole from PyPI: nothing is fetched at run time. About 1 ms of processor time a token,
-so every embedding is kept: in memory while the engine runs, on disk between trainings.
+The one shipped (nlu/e5.py) comes whole from PyPI: nothing is fetched at run time. Some 10 ms of processor time a
+message, so every embedding is kept: in memory while the engine runs, on disk between trainings.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from bot.content.countries import country_name, region_name
 from bot.content.load import ContentError
 from bot.content.render import Content
 from bot.content.sms import fits_gsm, segments
+from bot.content.texts import sources_of
 from bot.messages import ChannelTraits, Outbound
 from nlu.contract import Response
 
@@ -46,6 +48,17 @@ class Screen:
     messages: tuple[Outbound, ...]
     note: str
     rest: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer on all channels, with where it comes from and when it is to be read again."""
+
+    name: str
+    draft: bool
+    screens: list[Screen]
+    sources: tuple[dict, ...] = ()
+    review_by: date | None = None
 
 
 @click.command("preview")
@@ -98,16 +111,22 @@ def page(content: Content, choice: Choice, faults: list[str]) -> str:
     """The page as HTML: the answers of a group, or of all groups where it names none."""
     templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
     texts = content.words(choice.language).topics
-    shown = [
-        (f"{name}: {texts[name].title}", texts[name].draft, Response("topic", {"topic": name}))
+    answers = [
+        Answer(
+            f"{name}: {texts[name].title}",
+            texts[name].draft,
+            _screens(content, choice, Response("topic", {"topic": name})),
+            tuple(sources_of(topic, content.countries.get(choice.country[:2]), choice.country)),
+            topic.review_by,
+        )
         for name, topic in content.topics.items()
         if choice.group in ("", topic.menu)
     ]
     if choice.group in ("", _TALK):
-        shown += [(key, False, Response(key, {})) for key in _SAYINGS]
+        answers += [Answer(key, False, _screens(content, choice, Response(key, {}))) for key in _SAYINGS]
     return templates.get_template("preview.html").render(
         choice=choice,
-        answers=[(name, draft, _screens(content, choice, response)) for name, draft, response in shown],
+        answers=answers,
         faults=faults,
         direction=content.direction(choice.language),
         languages=[(code, content.languages.shipped[code].name) for code in content.edition.words],

@@ -9,7 +9,7 @@ from babel.dates import format_date
 
 from bot.content.countries import country_name, region_name
 from bot.content.fit import Block
-from bot.content.texts import UNKNOWN, Edition, Topic, Words
+from bot.content.texts import UNKNOWN, Edition, Topic, Words, sources_of
 from bot.messages import Button
 
 
@@ -57,14 +57,11 @@ class Answers:
         about = self._edition.topics.get(topic)
         if about is None:
             return self._voice.ask_again()
-        known = self._voice.country.facts_in(self._voice.region) if self._voice.country else {}
-        facts = [known.get(fact, UNKNOWN) for fact in about.facts]
-        sources = {source["url"]: self._source(source) for source in about.sources}
-        sources |= {fact.source["url"]: self._source(fact.source) for fact in facts if fact.source}
+        sources = [self._source(source) for source in sources_of(about, self._voice.country, self._voice.region)]
         state = [self._voice.word("sources.draft" if self._is_draft(about) else "sources.reviewed")]
         if about.review_by:
             state.append(self._voice.word("sources.again", date=self._date(about.review_by)))
-        return Block(self._voice.word("sources.heading"), extras=("\n".join(sources.values()), " ".join(state)))
+        return Block(self._voice.word("sources.heading"), extras=("\n".join(sources), " ".join(state)))
 
     def _source(self, source: dict) -> str:
         said = [self._voice.in_order(source["title"])]
@@ -88,7 +85,7 @@ class Answers:
         name = country_name(self._voice.code, self._words.language)
         if self._voice.country is None:
             return self._voice.word("country.unknown", country=name)
-        where = f"{name}, {region_name(self._voice.region, self._words.language)}" if self._voice.region else name
+        where = f"{name} ({region_name(self._voice.region, self._words.language)})" if self._voice.region else name
         said = [self._voice.word("country.heading", country=where)]
         facts = self._voice.country.facts_in(self._voice.region)
         for fact in topic.facts:

@@ -20,7 +20,7 @@ Blame = Callable[..., None]
 def read_country(code: str, data: dict[str, Any], schema: dict[str, Any], blame: Blame) -> Country:
     """The country in a file's `data`; what is wrong is told to `blame`, and left out."""
     if data.get("country") != code:
-        blame(f"country: expected {code}, like the file's name", "country")
+        blame(f'country: expected "{code}", in quotes, like the name of the file', "country")
     reviewed = data.get("state") == "reviewed"
     facts = _facts(data.get("facts"), schema, reviewed, blame, ("facts",))
     regions = {}

@@ -84,6 +84,13 @@ class Country:
 UNKNOWN = Fact("unknown")
 
 
+def sources_of(topic: Topic, country: Country | None, region: str | None) -> list[dict]:
+    """Where an answer comes from, each page once: the general text's, then those of the facts told of a place."""
+    facts = country.facts_in(region) if country else {}
+    told = (facts[fact].source for fact in topic.facts if fact in facts)
+    return list({source["url"]: source for source in (*topic.sources, *told) if source}.values())
+
+
 @dataclass(frozen=True)
 class Edition:
     """All of content/ as it was at one moment: topics in the menu's order, its groups, words and countries by code."""

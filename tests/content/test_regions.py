@@ -49,7 +49,7 @@ def test_there_the_part_s_own_answer_is_told_and_the_way_back_offered(content, l
 
 def test_what_is_not_different_there_is_the_country_s(content):
     here, there = said(content, "prep_access", "en", None), said(content, "prep_access", "en", "GB-NIR")
-    assert there.text == here.text.replace("United Kingdom:", "United Kingdom, Northern Ireland:")
+    assert there.text == here.text.replace("United Kingdom:", "United Kingdom (Northern Ireland):")
 
 
 def test_a_part_of_another_country_counts_for_nothing(content):

@@ -294,7 +294,7 @@ async def test_a_part_of_a_country_is_chosen_by_a_button_and_remembered(assistan
     first = await assistant.receive("abortion?")
     assert "24 weeks" in first[-1]
     (there,) = await assistant.receive("Northern Ireland", payload="in:GB-NIR:abortion")
-    assert "Northern Ireland:" in there and "12 weeks" in there
+    assert "(Northern Ireland):" in there and "12 weeks" in there
     (again,) = await assistant.receive("and again")
     assert "12 weeks" in again
     (back,) = await assistant.receive("United Kingdom", payload="in:GB:abortion")
