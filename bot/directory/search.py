@@ -31,6 +31,8 @@ from bot.directory.models import (
 )
 
 _PAPERS = ("id_required", "status_required", "shares_with_immigration")
+_AT_ONCE = 100
+"""Places whose hours are read together: databases limit the parameters of a statement."""
 _TROUBLE = {Answer.NO: 0, Answer.UNKNOWN: 1, Answer.YES: 2}
 
 
@@ -109,6 +111,7 @@ async def search(
     radius_km: tuple[float, ...] = (25, 100),
     language: str | None = None,
     papers: bool | None = None,
+    only_open: bool = False,
     now: datetime | None = None,
 ) -> SearchResult:
     """The places of `kind` (None: any) around a point, nearest first; the circle widens once if the first is empty.
@@ -116,20 +119,21 @@ async def search(
     `papers=False` (the person has none, or will not show them) puts places known to ask for none first, then those
     nobody knows about, and last those known to ask for papers or to share data, whatever the distance; among equals
     the nearest. `language`, when the person asks for one, puts places known to speak it before the others likewise.
+    `only_open` leaves out every place that is not known to be open at `now`.
     """
     near: list[_Near] = []
-    radius = radius_km[0]
+    radius, moment = radius_km[0], now or present()
     for radius in radius_km:
         near = await _within(session, kind, latitude, longitude, radius, language, papers)
+        if only_open:
+            near = await _open(session, near, moment)
         if near:
             break
     else:
         nearest = await _nearest_km(session, kind, latitude, longitude)
         return SearchResult((), 0, radius, len(radius_km) > 1, nearest)
     page = near[offset : offset + limit]
-    found = await _read(
-        session, {one.id: (offset + i, one.distance_km) for i, one in enumerate(page, 1)}, now or present()
-    )
+    found = await _read(session, {one.id: (offset + i, one.distance_km) for i, one in enumerate(page, 1)}, moment)
     return SearchResult(found, len(near), radius, radius != radius_km[0])
 
 
@@ -193,6 +197,15 @@ async def _within(
             near[id_] = one
     # The id settles equal distances, so that a second page never repeats or skips one.
     return sorted(near.values(), key=lambda one: (one.rank, one.distance_km, one.id))
+
+
+async def _open(session: AsyncSession, near: list[_Near], moment: datetime) -> list[_Near]:
+    """Those that are known to be open."""
+    found: set[str] = set()
+    for start in range(0, len(near), _AT_ONCE):
+        read = await _read(session, {one.id: (None, None) for one in near[start : start + _AT_ONCE]}, moment)
+        found |= {one.id for one in read if one.open_now is True}
+    return [one for one in near if one.id in found]
 
 
 def _rank(papers: list[str | None], speaks: list[bool]) -> tuple[int, ...]:

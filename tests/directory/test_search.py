@@ -221,3 +221,38 @@ def test_order_and_circle_hold_for_any_places(tmp_path_factory, places, centre, 
         )  # fmt: skip
         if (same or papers is not False) and (not language or a.languages == b.languages):
             assert a.distance_km <= b.distance_km
+
+
+# --- Only what is open ---
+
+
+async def test_only_places_known_to_be_open(sampleville):
+    everywhere = await find(sampleville, None, 0, 0, limit=100)
+    opened = await find(sampleville, None, 0, 0, limit=100, only_open=True)
+    assert [found.id for found in opened.found] == [found.id for found in everywhere.found if found.open_now]
+    assert 0 < opened.total < everywhere.total, "unknown hours are no open door"
+
+
+async def test_with_none_open_near_the_circle_widens(database, tmp_path):
+    lisbon = {"latitude": "38.72", "longitude": "-9.14"}
+    write(
+        tmp_path,
+        {"id": "near", "name": "Near", **lisbon, "hours": "Mo 20:00-21:00"},
+        {"id": "far", "name": "Far", **lisbon, "latitude": "39.2", "hours": "24/7"},
+    )
+    assert not (await load(database, tmp_path)).faults
+    assert names(await find(database, None, 38.72, -9.14)) == ["Near"]
+    found = await find(database, None, 38.72, -9.14, only_open=True)
+    assert names(found) == ["Far"] and found.widened
+
+
+async def test_more_open_places_than_are_read_at_once_keep_their_order(database, tmp_path):
+    rows = (
+        {"id": f"p{n}", "latitude": f"{38.72 + n / 2000:.5f}", "longitude": "-9.14", "hours": "24/7"}
+        for n in range(230)
+    )
+    write(tmp_path, *rows)
+    assert not (await load(database, tmp_path)).faults
+    found = await find(database, None, 38.72, -9.14, limit=500, only_open=True)
+    assert found.total == 230
+    assert all(one.distance_km <= other.distance_km for one, other in pairwise(found.found))
