@@ -118,3 +118,38 @@ def test_a_page_to_look_at(run, tmp_path):
     assert 'dir="rtl"' in page.read_text("utf-8")
     assert run("content", "preview", "--language", "xx", "--to", str(page)).exit_code == 2
     assert run("content", "preview", "--country", "QQ", "--to", str(page)).exit_code == 2
+
+
+def test_a_translation_that_comes_back_is_in_step_again(run, monkeypatch, tmp_path):
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    monkeypatch.setenv("FAROL_CONTENT_DIR", str(tmp_path / "content"))
+    english = tmp_path / "content" / "interface" / "en.yml"
+    english.write_text(english.read_text("utf-8").replace('goodbye: "', 'goodbye: "Well, ', 1), "utf-8")
+
+    def behind() -> set[str]:
+        notes = json.loads(run("content", "check", "--json").output)["notes"]
+        return {note.split("--language ")[1].split()[0] for note in notes if "in-step" in note}
+
+    assert {"so", "fr"} <= behind()
+    assert run("content", "check", "--strict").exit_code == 1
+    sheet = tmp_path / "so.csv"
+    run("content", "export", "--language", "so", "--format", "csv", "--to", str(sheet))
+    assert "so" in behind(), "sending a text out settles nothing"
+    assert run("content", "import", str(sheet), "--dry-run").exit_code == 0 and "so" in behind()
+    assert run("content", "import", str(sheet)).exit_code == 0
+    assert "so" not in behind() and "fr" in behind()
+    assert run("content", "in-step", "interface/words/goodbye").exit_code == 0 and not behind()
+    assert run("content", "in-step").exit_code == 2 == run("content", "in-step", "no/such/text").exit_code
+
+
+def test_what_answers_cost(run):
+    said = json.loads(run("content", "cost", "--country", "GB", "--json").output)
+    assert {one["language"] for one in said} >= {"en", "ar"} and all(1 <= one["segments"] <= 3 for one in said)
+    assert "1,000 answers" in run("content", "cost", "--price", "0.05").output
+    assert run("content", "cost", "--country", "XX").exit_code == 2
+
+
+def test_what_is_known_of_places(run):
+    stats = json.loads(run("directory", "stats", "--json").output)
+    assert stats and all(one["country"] != "XX" and one["places"] for one in stats)
+    assert json.loads(run("directory", "stale", "--days", "1", "--json").output)
