@@ -13,7 +13,8 @@ from bot.cli import content_exchange, content_inspection, content_preview
 from bot.cli.console import fail, print_table, read_settings
 from bot.content import coverage
 from bot.content.countries import country_name
-from bot.content.load import LINES, ContentError
+from bot.content.country_file import LINES
+from bot.content.load import ContentError
 
 
 @click.group()

@@ -57,12 +57,12 @@ def import_(file: Path, dry_run: bool, reviewed: bool) -> None:
         written = adopt(
             settings.content_dir, proposal, reviewed, lambda copy: Reader(copy, shipped).read(), only_try=dry_run
         )
-        if not dry_run:
-            _settle(settings.content_dir, proposal)
     except ContentError as error:
         fail(f"{file}: nothing is taken over. {error}")
     except (yaml.YAMLError, OSError, sheets.SheetFault) as error:
         fail(f"nothing is taken over: {error}")
+    if not dry_run:
+        _settle(settings.content_dir, proposal)
     files = ", ".join(str(path.relative_to(settings.content_dir)) for path in written) or "no file"
     out.print(f"{len(proposal.changes)} texts {'would change' if dry_run else 'changed'}, in {files}", markup=False)
 
@@ -120,8 +120,14 @@ def _show(change: Change) -> None:
 
 def _settle(folder: Path, proposal: Proposal) -> None:
     """The texts that came back fit the English ones they were translated from, unless those have changed since."""
-    source = entries_of(folder, SOURCE_LANGUAGE)
-    in_step.record(folder, proposal.language, source, [key for key in source if key not in proposal.outdated])
+    try:
+        source, own = entries_of(folder, SOURCE_LANGUAGE), entries_of(folder, proposal.language)
+        in_step.record(folder, proposal.language, source, [key for key in own if key not in proposal.outdated])
+    except (yaml.YAMLError, OSError) as error:
+        code = proposal.language
+        fail(
+            f"the texts are taken over, but not noted as in step: {error}; then: farol content in-step --language {code}"
+        )
 
 
 def _warn(proposal: Proposal) -> None:

@@ -6,7 +6,6 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 
 import click
 import yaml
@@ -19,6 +18,7 @@ from bot.content.inspection import in_step
 from bot.content.inspection.cost import of_answers
 from bot.content.inspection.inspector import inspect
 from bot.content.load import SOURCE_LANGUAGE, ContentError
+from bot.content.render import Content
 from bot.directory import listing
 from bot.safety.screen import load_screen
 from bot.settings import Settings
@@ -38,11 +38,11 @@ def check(show_all: bool, strict: bool, as_json: bool) -> None:
     is hard to read, dear, old, or behind its English original.
     """
     settings = read_settings()
-    faults = _faults(settings)
+    content, faults = _read(settings)
     notes: list[str] = []
-    if not faults:
+    if content and not faults:
         try:
-            found = inspect(settings.content_dir, load_content(settings).edition, date.today())
+            found = inspect(settings.content_dir, content.edition, date.today())
         except ValueError as error:
             faults.append(str(error))
         else:
@@ -55,26 +55,20 @@ def check(show_all: bool, strict: bool, as_json: bool) -> None:
     sys.exit(2 if faults else 1 if notes and strict else 0)
 
 
-def _faults(settings: Settings) -> list[str]:
-    faults: list[str] = []
-    for look in (
-        lambda: load_content(settings),
-        lambda: load_screen(settings.content_dir / "safety", load_languages().shipped),
-        lambda: _directory(settings.content_dir / "directory"),
-    ):
-        try:
-            look()
-        except ContentError as error:
-            faults += error.faults
-        except ValueError as error:
-            faults += str(error).splitlines()
-    return faults
-
-
-def _directory(folder: Path) -> None:
-    faults = listing.check(folder)[1]
-    if faults:
-        raise ContentError(list(faults))
+def _read(settings: Settings) -> tuple[Content | None, list[str]]:
+    """The content if it can be used, and the faults of all files."""
+    content, faults = None, []
+    try:
+        content = load_content(settings)
+    except ContentError as error:
+        faults += error.faults
+    except ValueError as error:
+        faults += str(error).splitlines()
+    try:
+        load_screen(settings.content_dir / "safety", load_languages().shipped)
+    except ValueError as error:
+        faults += str(error).splitlines()
+    return content, [*faults, *listing.check(settings.content_dir / "directory")[1]]
 
 
 def _print(faults: list[str], notes: list[str], shown: int) -> None:
@@ -136,7 +130,8 @@ def in_step_(chosen: tuple[str, ...], keys: tuple[str, ...]) -> None:
             fail(f"{strange[0]}: no text of this name; `farol content check` tells the names")
         for language in languages:
             own = entries_of(settings.content_dir, language)
-            said = in_step.record(settings.content_dir, language, source, keys or own)
-            out.print(f"{said}: {len(keys or own)} texts fit the English ones", markup=False)
+            fit = [key for key in keys or own if key in own]
+            said = in_step.record(settings.content_dir, language, source, fit)
+            out.print(f"{said}: {len(fit)} texts fit the English ones", markup=False)
     except (yaml.YAMLError, OSError) as error:
         fail(str(error))

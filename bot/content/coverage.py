@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from bot.content.load import LINES
+from bot.content.country_file import LINES
 from bot.content.texts import Edition
 
 
