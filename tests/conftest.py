@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nlu.languages import load_languages
+from tools.postgres import Postgres, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = tuple(load_languages().shipped)
@@ -31,3 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if "language" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A real PostgreSQL for all tests of a run; `create(name)` makes a database of one's own. Not durable: quicker."""
+    with postgres({"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}) as server:
+        yield server
