@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from bot.directory.models import Answer
 from bot.directory.rows import Row
+from bot.directory.terms import Answer
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import asin, cos, degrees, radians, sin, sqrt
+from math import asin, cos, degrees, pi, radians, sin, sqrt
 
 EARTH_KM = 6371.0088  # mean radius, IUGG
 
@@ -13,6 +13,16 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
     a, b = radians(latitude), radians(other_latitude)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
     return 2 * EARTH_KM * asin(sqrt(min(1.0, half)))
+
+
+def chord_of(kilometres: float) -> float:
+    """The straight line through a globe of radius 1 between two points that far apart on it."""
+    return 2 * sin(min(kilometres / EARTH_KM, pi) / 2)
+
+
+def km_of(chord: float) -> float:
+    """The way around the earth for such a straight line: `chord_of` the other way round."""
+    return 2 * EARTH_KM * asin(min(1.0, chord / 2))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +16,8 @@ import phonenumbers
 from babel import Locale
 
 from bot.directory import hours as opening_hours
-from bot.directory.models import SERVICE_KINDS, Answer
 from bot.directory.names import NOWHERE
+from bot.directory.terms import POPULATIONS, SERVICE_KINDS, TRANSLATED, Answer
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -58,15 +57,34 @@ class Row:
     state: str
     sample: Answer
     notes: str
+    postal_code: str = ""
+    region: str = ""
+    populations: tuple[str, ...] = ()
+    eligibility: str = ""
+    free: Answer = Answer.UNKNOWN
+    cost: str = ""
+    documents: tuple[str, ...] = ()
+    wheelchair: Answer = Answer.UNKNOWN
+    accessibility: str = ""
+    confidential: Answer = Answer.UNKNOWN
+    mobile: Answer = Answer.UNKNOWN
+    dates: tuple[date, ...] = ()
+    closed_until: date | None = None
+    verified_by: str = ""
+    id_required_source: str = ""
+    status_required_source: str = ""
+    shares_with_immigration_source: str = ""
+    translations: tuple[tuple[str, str, str], ...] = ()
+    """(field, language, text), from columns such as `name:ar`."""
 
-    @property
-    def digest(self) -> str:
-        """Changes when anything that people can see changes; `notes` are for colleagues only."""
-        shown = [repr(getattr(self, column.name)) for column in fields(self) if column.name != "notes"]
-        return hashlib.sha256("\x1f".join(shown).encode()).hexdigest()
 
+COLUMNS = tuple(column.name for column in fields(Row) if column.default is MISSING)
+"""The columns that every file has."""
 
-COLUMNS = tuple(column.name for column in fields(Row))
+MORE_COLUMNS = tuple(
+    column.name for column in fields(Row) if column.default is not MISSING and column.name != "translations"
+)
+"""The columns that a file may have besides; and, for any language, `name:ar` and `description:ar`."""
 
 
 def read(path: Path, today: date, seen: dict[str, str], faults: list[str]) -> Iterator[Row]:
@@ -109,17 +127,29 @@ def _header_is_good(header: list[str], fault: Callable[[int, str, str], None]) -
     for name in COLUMNS:
         if header.count(name) != 1:
             fault(1, "header", f"the column '{name}' stands there {header.count(name)} times; it must stand once")
-    for name in header:
-        if name not in COLUMNS:
-            fault(1, "header", f"no column is called '{name}'; the columns are: {', '.join(COLUMNS)}")
-    return sorted(header) == sorted(COLUMNS)
+    for name in dict.fromkeys(header):
+        if name in COLUMNS:
+            continue
+        if name not in MORE_COLUMNS and not _translated(name):
+            known = ", ".join((*COLUMNS, *MORE_COLUMNS, "name:fr", "description:fr"))
+            fault(1, "header", f"no column is called '{name}'; the columns are: {known}")
+        elif header.count(name) > 1:
+            fault(1, "header", f"the column '{name}' stands there {header.count(name)} times; once is enough")
+    good = all(name in MORE_COLUMNS or _translated(name) for name in set(header) - set(COLUMNS))
+    return good and len(set(header)) == len(header) and set(COLUMNS) <= set(header)
+
+
+def _translated(name: str) -> tuple[str, str] | None:
+    """Field and language of a column such as `name:ar`; None for any other."""
+    field, _, language = name.partition(":")
+    return (field, language) if field in TRANSLATED and language in _languages() else None
 
 
 class _Reading:
     """One row being read: every column is looked at, so that the staff learn of all faults at once."""
 
     def __init__(self, cells: dict[str, str], line: int, today: date, fault: Callable[[int, str, str], None]) -> None:
-        self._cells = {name: cell.strip() for name, cell in cells.items()}
+        self._cells = {name: "" for name in MORE_COLUMNS} | {name: cell.strip() for name, cell in cells.items()}
         self._line, self._today, self._tell = line, today, fault
         self._good = True
 
@@ -156,6 +186,24 @@ class _Reading:
             state=self._one_of("state", ("draft", "reviewed")),
             sample=sample,
             notes=self._text("notes"),
+            postal_code=self._text("postal_code"),
+            region=self._text("region"),
+            populations=self._list("populations", POPULATIONS, "population"),
+            eligibility=self._text("eligibility"),
+            free=self._answer("free"),
+            cost=self._text("cost"),
+            documents=self._parts("documents"),
+            wheelchair=self._answer("wheelchair"),
+            accessibility=self._text("accessibility"),
+            confidential=self._answer("confidential"),
+            mobile=self._answer("mobile"),
+            dates=self._dates("dates"),
+            closed_until=self._date("closed_until", future=True),
+            verified_by=self._text("verified_by"),
+            id_required_source=self._text("id_required_source"),
+            status_required_source=self._text("status_required_source"),
+            shares_with_immigration_source=self._text("shares_with_immigration_source"),
+            translations=tuple(self._translations()),
         )
         self._check_together(row, pretend)
         return row if self._good else None
@@ -173,6 +221,14 @@ class _Reading:
             self._fault(
                 "last_verified", "is empty; a reviewed place has the day somebody checked it, such as 2026-05-31"
             )
+        if row.dates and row.mobile is not Answer.YES:
+            self._fault("dates", "are there, but 'mobile' is not 'yes'; dates are for a van or a stand that comes")
+        if row.mobile is Answer.YES and not (row.dates and row.hours):
+            self._fault(
+                "dates", "something that comes needs its days here, such as 2026-12-01;2026-12-08, and its hours"
+            )
+        if row.confidential is Answer.YES and row.address:
+            self._fault("address", "'confidential' is 'yes'; leave the address empty here, so that it cannot leak")
         if row.latitude == 0 and row.longitude == 0 and not pretend:
             self._fault("latitude", "0, 0 lies in the sea; look the place up on a map")
 
@@ -280,19 +336,36 @@ class _Reading:
             )
         return text
 
-    def _date(self, column: str, *, needed: bool = False) -> date | None:
+    def _parts(self, column: str) -> tuple[str, ...]:
+        """Texts separated by semicolons."""
+        self._text(column)
+        return tuple(part.strip() for part in self._cells[column].split(";") if part.strip())
+
+    def _translations(self) -> Iterator[tuple[str, str, str]]:
+        for column in self._cells:
+            if (of := _translated(column)) and self._cells[column]:
+                yield (*of, self._text(column))
+
+    def _dates(self, column: str) -> tuple[date, ...]:
+        days = [self._day(column, text, future=True) for text in self._parts(column)]
+        return tuple(sorted({day for day in days if day}))
+
+    def _date(self, column: str, *, needed: bool = False, future: bool = False) -> date | None:
         text = self._cells[column]
         if not text:
             if needed:
                 self._fault(column, "is empty; write the day somebody read the source, such as 2026-05-31")
             return None
+        return self._day(column, text, future=future)
+
+    def _day(self, column: str, text: str, *, future: bool) -> date | None:
         try:
             value = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
         except ValueError:
             value = None
         if value is None:
             self._fault(column, f"'{text}' is not a day; write year-month-day, such as 2026-05-31")
-        elif value > self._today:
+        elif value > self._today and not future:
             self._fault(column, f"{text} lies in the future")
         return value
 

@@ -2,79 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, case, column, func, or_, select, table, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from bot.db import now as present
-from bot.directory.distance import box_around, distance_km
-from bot.directory.hours import opening
-from bot.directory.models import (
-    FACTS,
-    KINDS,
-    Address,
-    Answer,
-    Attribute,
-    Language,
-    Location,
-    Organization,
-    Phone,
-    Schedule,
-    Service,
-    ServiceAtLocation,
-    TaxonomyTerm,
-    fact_term,
-    kind_term,
-)
+from bot.directory import found as reading
+from bot.directory.distance import Box, box_around, chord_of, km_of
+from bot.directory.found import Found
+from bot.directory.models import Spot
+from bot.directory.spots import kind_bit, on_globe
 
-_PAPERS = ("id_required", "status_required", "shares_with_immigration")
-_AT_ONCE = 100
-"""Places whose hours are read together: databases limit the parameters of a statement."""
-_TROUBLE = {Answer.NO: 0, Answer.UNKNOWN: 1, Answer.YES: 2}
+__all__ = ["Found", "SearchResult", "details", "search"]
 
-
-@dataclass(frozen=True)
-class Found:
-    """A service at a place, with all that can be shown of it. None and "unknown" mean that nobody has told us.
-
-    `number` is its position in the whole list, from 1; None together with `distance_km` when it was asked for by id.
-    `precision` "city" means that the point, and so the distance, is the middle of the town and not the door.
-    `id_required` and its kin are words, yes, no or unknown: compare them, never test their truth.
-    """
-
-    id: str
-    number: int | None
-    name: str
-    organization: str
-    kinds: tuple[str, ...]
-    description: str | None
-    distance_km: float | None
-    address: str | None
-    city: str | None
-    country: str | None
-    phone: str | None
-    email: str | None
-    website: str | None
-    hours: str | None
-    open_now: bool | None
-    next_change: datetime | None
-    languages: tuple[str, ...]
-    id_required: Answer
-    status_required: Answer
-    shares_with_immigration: Answer
-    walk_in: Answer
-    anonymous: Answer
-    last_verified: date | None
-    state: str | None
-    source_title: str | None
-    source_url: str | None
-    sample: bool
-    precision: str
-    latitude: float
-    longitude: float
+_AT_ONCE = 50
+"""Places whose hours are read together."""
+_WIDER = (300.0, 1000.0, 3000.0, 20_100.0)
+"""Circles in which the nearest place of all is looked for; the last one holds the earth."""
+_TREE = table("spot_tree", column("id"), column("south"), column("north"), column("west"), column("east"))
 
 
 @dataclass(frozen=True)
@@ -89,15 +37,6 @@ class SearchResult:
     radius_km: float
     widened: bool = False
     nearest_km: float | None = None
-
-
-@dataclass(frozen=True)
-class _Near:
-    """A candidate, before its details are read; `rank` sorts before distance."""
-
-    id: str
-    distance_km: float
-    rank: tuple[int, ...]
 
 
 async def search(
@@ -119,221 +58,156 @@ async def search(
     `papers=False` (the person has none, or will not show them) puts places known to ask for none first, then those
     nobody knows about, and last those known to ask for papers or to share data, whatever the distance; among equals
     the nearest. `language`, when the person asks for one, puts places known to speak it before the others likewise.
+    What is closed for a time comes after all others, and a van only while it has a day to come.
     `only_open` leaves out every place that is not known to be open at `now`.
     """
-    near: list[_Near] = []
-    radius, moment = radius_km[0], now or present()
+    moment = now or present()
+    here = _Here(latitude, longitude, kind, _local_day(moment, longitude), language, papers is False)
+    radius = radius_km[0]
     for radius in radius_km:
-        near = await _within(session, kind, latitude, longitude, radius, language, papers)
         if only_open:
-            near = await _open(session, near, moment)
-        if near:
-            break
-    else:
-        nearest = await _nearest_km(session, kind, latitude, longitude)
-        return SearchResult((), 0, radius, len(radius_km) > 1, nearest)
-    page = near[offset : offset + limit]
-    found = await _read(session, {one.id: (offset + i, one.distance_km) for i, one in enumerate(page, 1)}, moment)
-    return SearchResult(found, len(near), radius, radius != radius_km[0])
+            result = await _open(session, here, radius, limit, offset, moment)
+        else:
+            result = await _page(session, here, radius, limit, offset, moment)
+        if result.total:
+            return SearchResult(result.found, result.total, radius, radius != radius_km[0])
+    return SearchResult((), 0, radius, len(radius_km) > 1, await _nearest_km(session, here))
 
 
 async def details(session: AsyncSession, id: str, now: datetime | None = None) -> Found | None:
     """The place with this id, or None if it is not in the directory (any more)."""
-    found = await _read(session, {id: (None, None)}, now or present())
-    return found[0] if found else None
+    return await reading.details(session, id, now or present())
 
 
 # --- Finding ---
 
 
-def _active(kind: str | None) -> Select:
-    """Ids and points of what may be shown, not narrowed to any region."""
-    chosen = (
-        select(ServiceAtLocation.id, Location.latitude, Location.longitude)
-        .join(Location, ServiceAtLocation.location_id == Location.id)
-        .join(Service, ServiceAtLocation.service_id == Service.id)
-        .where(Service.status == "active", Location.latitude.is_not(None), Location.longitude.is_not(None))
-    )
-    if kind is None:
-        return chosen
-    return chosen.where(
-        select(Attribute.id)
-        .where(Attribute.taxonomy_term_id == kind_term(kind), Attribute.link_id == Service.id)
-        .exists()
-    )
+@dataclass(frozen=True)
+class _Here:
+    """What is looked for, and where."""
+
+    latitude: float
+    longitude: float
+    kind: str | None
+    day: date
+    language: str | None = None
+    no_papers: bool = False
+    samples: bool = True
 
 
-async def _within(
-    session: AsyncSession,
-    kind: str | None,
-    latitude: float,
-    longitude: float,
-    radius: float,
-    language: str | None,
-    papers: bool | None,
-) -> list[_Near]:
-    box = box_around(latitude, longitude, radius)
-    chosen = _active(kind).where(
-        Location.latitude.between(box.south, box.north),
-        or_(*(Location.longitude.between(west, east) for west, east in box.longitudes)),
-    )
-    facts = []
-    if papers is False:
-        for name in _PAPERS:
-            fact = aliased(Attribute)
-            is_it = and_(fact.link_id == Service.id, fact.taxonomy_term_id == fact_term(name))
-            chosen = chosen.outerjoin(fact, is_it).add_columns(fact.value)
-            facts.append(name)
-    if language:
-        speaks = select(Language.id).where(
-            Language.code == language, or_(Language.service_id == Service.id, Language.location_id == Location.id)
+@dataclass(frozen=True)
+class _Page:
+    found: tuple[Found, ...]
+    total: int
+
+
+async def _page(session: AsyncSession, here: _Here, radius: float, limit: int, offset: int, moment: datetime) -> _Page:
+    rows = (await session.execute(_near(session, here, radius).limit(limit).offset(offset))).all()
+    if not rows:
+        # An empty page of a list that is not empty: the window function has nothing to stand on.
+        total = (
+            await session.scalar(select(func.count()).select_from(_near(session, here, radius).subquery()))
+            if offset
+            else 0
         )
-        chosen = chosen.add_columns(speaks.exists())
-    near: dict[str, _Near] = {}
-    for id_, lat, lon, *extra in await session.execute(chosen):
-        one = _Near(id_, distance_km(latitude, longitude, lat, lon), _rank(extra[: len(facts)], extra[len(facts) :]))
-        # An import may say both yes and no; then the worse counts.
-        if one.distance_km <= radius and (id_ not in near or near[id_].rank < one.rank):
-            near[id_] = one
-    # The id settles equal distances, so that a second page never repeats or skips one.
-    return sorted(near.values(), key=lambda one: (one.rank, one.distance_km, one.id))
+        return _Page((), total or 0)
+    wanted = {id_: (number, km_of(chord**0.5)) for number, (id_, chord, _) in enumerate(rows, offset + 1)}
+    return _Page(await reading.read(session, wanted, moment), rows[0][2])
 
 
-async def _open(session: AsyncSession, near: list[_Near], moment: datetime) -> list[_Near]:
-    """Those that are known to be open."""
-    found: set[str] = set()
-    for start in range(0, len(near), _AT_ONCE):
-        read = await _read(session, {one.id: (None, None) for one in near[start : start + _AT_ONCE]}, moment)
-        found |= {one.id for one in read if one.open_now is True}
-    return [one for one in near if one.id in found]
+async def _open(session: AsyncSession, here: _Here, radius: float, limit: int, offset: int, moment: datetime) -> _Page:
+    """Those that are known to be open. `total` is how many there are up to the one after this page."""
+    known: list[Found] = []
+    async for one in _all(session, here, radius, moment):
+        if one.open_now is True and not one.closed_until:
+            known.append(one)
+            if len(known) > offset + limit:
+                break
+    numbered = [_numbered(one, number) for number, one in enumerate(known, 1)]
+    return _Page(tuple(numbered[offset : offset + limit]), len(known))
 
 
-def _rank(papers: list[str | None], speaks: list[bool]) -> tuple[int, ...]:
-    """Smaller comes first.
+async def _all(session: AsyncSession, here: _Here, radius: float, moment: datetime) -> AsyncIterator[Found]:
+    offset = 0
+    while True:
+        page = await _page(session, here, radius, _AT_ONCE, offset, moment)
+        for one in page.found:
+            yield one
+        offset += _AT_ONCE
+        if offset >= page.total:
+            return
 
-    The worst of the three facts decides, since one is enough to put a person in danger; then each of them, so that
-    a place that asks for an identity document never stands above one that does not.
+
+def _numbered(one: Found, number: int) -> Found:
+    return replace(one, number=number)
+
+
+def _near(session: AsyncSession, here: _Here, radius: float) -> Select:
+    """Ids, squared straight distances and the number of all, of the spots within `radius` in the order they are shown.
+
+    The straight line through the globe grows with the way around it, so it orders exactly and spares trigonometry.
     """
-    trouble = [_TROUBLE[_answer(value)] for value in papers]
+    dialect = session.get_bind().dialect.name
+    x, y, z = on_globe(here.latitude, here.longitude)
+    chord = (Spot.x - x) * (Spot.x - x) + (Spot.y - y) * (Spot.y - y) + (Spot.z - z) * (Spot.z - z)
+    # The id settles equal distances, so that a second page never repeats or skips one.
+    order = (*_ranks(here), chord, Spot.service_at_location_id)
     return (
-        (max(trouble), *trouble, *(not spoken for spoken in speaks))
-        if trouble
-        else tuple(not spoken for spoken in speaks)
+        select(Spot.service_at_location_id, chord.label("chord"), func.count().over())
+        .where(*_conditions(here), _inside(dialect, box_around(here.latitude, here.longitude, radius)))
+        .where(chord <= chord_of(radius) ** 2)
+        .order_by(*order)
     )
 
 
-async def _nearest_km(session: AsyncSession, kind: str | None, latitude: float, longitude: float) -> float | None:
-    sample = select(Attribute.id).where(
-        Attribute.taxonomy_term_id == fact_term("sample"),
-        Attribute.link_id == Service.id,
-        Attribute.value == Answer.YES,
-    )
-    points = await session.execute(_active(kind).where(~sample.exists()))
-    return min((distance_km(latitude, longitude, lat, lon) for _, lat, lon in points), default=None)
+def _ranks(here: _Here) -> list[ColumnElement]:
+    """What counts before distance; smaller comes first."""
+    ranks: list[ColumnElement] = [case((Spot.closed_until >= here.day, 1), else_=0)]
+    if here.no_papers:
+        ranks.append(Spot.papers)
+    if here.language:
+        ranks.append(case((Spot.languages.contains(f" {here.language} ", autoescape=True), 0), else_=1))
+    return ranks
 
 
-# --- Reading what was found ---
+def _conditions(here: _Here) -> list[ColumnElement]:
+    wanted: list[ColumnElement] = [or_(Spot.to_day.is_(None), Spot.to_day >= here.day)]
+    if here.kind is not None:
+        wanted.append(Spot.kinds.op("&")(kind_bit(here.kind)) != 0)
+    if not here.samples:
+        wanted.append(Spot.sample.is_(False))
+    return wanted
 
 
-async def _read(
-    session: AsyncSession, wanted: dict[str, tuple[int | None, float | None]], now: datetime
-) -> tuple[Found, ...]:
-    """The details of `wanted` (id: number, distance), in that order."""
-    rows = await session.execute(
-        select(ServiceAtLocation.id, Service, Location, Organization.name)
-        .join(Service, ServiceAtLocation.service_id == Service.id)
-        .join(Location, ServiceAtLocation.location_id == Location.id)
-        .join(Organization, Service.organization_id == Organization.id)
-        .where(ServiceAtLocation.id.in_(wanted), Service.status == "active")
-        .where(Location.latitude.is_not(None), Location.longitude.is_not(None))
-    )
-    there = {id_: (service, location, organization) for id_, service, location, organization in rows}
-    owners = {id_: (id_, service.id, location.id) for id_, (service, location, _) in there.items()}
-    everything = [owner for some in owners.values() for owner in some]
-    kinds, facts = await _attributes(session, everything)
-    addresses = await _by_owner(session, Address, ("location_id",), everything)
-    phones = await _by_owner(session, Phone, ("service_at_location_id", "service_id", "location_id"), everything)
-    schedules = await _by_owner(session, Schedule, ("service_at_location_id", "service_id", "location_id"), everything)
-    languages = await _by_owner(session, Language, ("service_id", "location_id"), everything)
-
-    def found(id_: str) -> Found:
-        service, location, organization = there[id_]
-        number, distance = wanted[id_]
-        known = facts.get(location.id, {}) | facts.get(service.id, {})
-        # What is said of this very place counts before what is said of the service anywhere.
-        phone, schedule, address = (_first(table, owners[id_]) for table in (phones, schedules, addresses))
-        hours = schedule.description if schedule else None
-        country = address.country if address else None
-        state = opening(hours, now, location.latitude, location.longitude, country)
-        spoken = [one.code for owner in owners[id_] for one in languages.get(owner, ()) if one.code]
-        return Found(
-            id=id_,
-            number=number,
-            name=service.name,
-            organization=organization,
-            kinds=tuple(sorted(kinds.get(service.id, ()))),
-            description=service.description,
-            distance_km=distance,
-            address=(address.address_1 or None) if address else None,
-            city=address.city if address else None,
-            country=country,
-            phone=phone.number if phone else None,
-            email=service.email,
-            website=service.url,
-            hours=hours,
-            open_now=state.open_now,
-            next_change=state.next_change,
-            languages=tuple(sorted(set(spoken))),
-            **{name: _answer(known.get(name)) for name in (*_PAPERS, "walk_in", "anonymous")},
-            last_verified=service.assured_date,
-            state=known.get("state"),
-            source_title=known.get("source_title"),
-            source_url=known.get("source_url"),
-            sample=known.get("sample") == Answer.YES,
-            precision=known.get("precision") or "exact",
-            latitude=location.latitude,
-            longitude=location.longitude,
+def _inside(dialect: str, box: Box) -> ColumnElement:
+    """Within the box, by each database's own index (models.SPOT_INDEX)."""
+    if dialect == "sqlite":
+        # A box across the date line is two; an OR between them would leave the tree unused.
+        parts = (
+            select(_TREE.c.id).where(
+                _TREE.c.north >= box.south, _TREE.c.south <= box.north, _TREE.c.east >= west, _TREE.c.west <= east
+            )
+            for west, east in box.longitudes
         )
-
-    return tuple(found(id_) for id_ in wanted if id_ in there)
-
-
-async def _attributes(
-    session: AsyncSession, links: list[str]
-) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
-    """Service kinds and facts, each by what they are said of."""
-    kinds: dict[str, list[str]] = {}
-    facts: dict[str, dict[str, str]] = {}
-    rows = await session.execute(
-        select(Attribute.link_id, TaxonomyTerm.taxonomy_id, TaxonomyTerm.code, Attribute.value)
-        .join(TaxonomyTerm, Attribute.taxonomy_term_id == TaxonomyTerm.id)
-        .where(Attribute.link_id.in_(links), TaxonomyTerm.taxonomy_id.in_((KINDS, FACTS)))
+        return Spot.id.in_(union_all(*parts))
+    point = func.point(Spot.longitude, Spot.latitude)
+    return or_(
+        *(
+            point.op("<@", is_comparison=True)(func.box(func.point(west, box.south), func.point(east, box.north)))
+            for west, east in box.longitudes
+        )
     )
-    for link, taxonomy, code, value in rows:
-        if taxonomy == KINDS:
-            kinds.setdefault(link, []).append(code)
-        elif value:
-            facts.setdefault(link, {})[code] = value
-    return kinds, facts
 
 
-async def _by_owner(session: AsyncSession, table: type, columns: tuple[str, ...], ids: list[str]) -> dict[str, list]:
-    """Rows of `table` by whichever of `columns` ties them to one of `ids`."""
-    rows = await session.scalars(
-        select(table).where(or_(*(getattr(table, column).in_(ids) for column in columns))).order_by(table.id)
-    )
-    tied: dict[str, list] = {}
-    for row in rows:
-        for column in columns:
-            if owner := getattr(row, column):
-                tied.setdefault(owner, []).append(row)
-    return tied
+async def _nearest_km(session: AsyncSession, here: _Here) -> float | None:
+    real = _Here(here.latitude, here.longitude, here.kind, here.day, samples=False)
+    for radius in _WIDER:
+        row = (await session.execute(_near(session, real, radius).limit(1))).first()
+        if row:
+            return km_of(row.chord**0.5)
+    return None
 
 
-def _first(rows: dict[str, list], owners: tuple[str, ...]) -> object | None:
-    return next((row for owner in owners for row in rows.get(owner, ())), None)
-
-
-def _answer(value: str | None) -> Answer:
-    # Anything an import brings that is neither yes nor no promises nothing.
-    return Answer(value) if value in (Answer.YES, Answer.NO) else Answer.UNKNOWN
+def _local_day(moment: datetime, longitude: float) -> date:
+    """The day it is at that longitude, by the sun; clocks differ from it by some hours, at night, when all is shut."""
+    return (moment + timedelta(hours=longitude / 15)).date()

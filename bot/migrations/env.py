@@ -12,6 +12,11 @@ def _render(kind: str, item: object, autogen: object) -> str | bool:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcTime) else False
 
 
+def _is_ours(name: str | None, kind: str, parents: object) -> bool:
+    """Not what makes up the search's index: models.SPOT_INDEX says it in each database's own words."""
+    return not (name or "").startswith(("spot_tree", "ix_spot_point"))
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
@@ -19,6 +24,7 @@ context.configure(
     # SQLite cannot alter a table in place; Alembic then copies it.
     render_as_batch=True,
     render_item=_render,
+    include_name=_is_ours,
 )
 with context.begin_transaction():
     context.run_migrations()

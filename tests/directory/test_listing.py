@@ -12,8 +12,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.db import Base
-from bot.directory import models
-from bot.directory.listing import COLUMNS, check, load
+from bot.directory import hsds, models, terms
+from bot.directory.listing import COLUMNS, Faulty, check, load
 from tests.directory.conftest import GOOD, ROOT, SHIPPED, write
 
 TODAY = date(2026, 11, 22)
@@ -35,7 +35,7 @@ def test_the_shipped_files_have_no_fault():
     assert not faults
     assert len(rows["partners.csv"]) == 9
     assert all(row.state == "draft" and row.precision == "city" and row.sample == "no" for row in rows["partners.csv"])
-    assert {kind for row in rows["sample.csv"] for kind in row.kinds} == set(models.SERVICE_KINDS)
+    assert {kind for row in rows["sample.csv"] for kind in row.kinds} == set(terms.SERVICE_KINDS)
 
 
 def test_samples_cannot_be_taken_for_real_places():
@@ -55,10 +55,10 @@ def test_samples_are_not_all_alike():
 
 def test_kinds_are_the_same_list_everywhere():
     interface = yaml.safe_load((ROOT / "content" / "interface" / "en.yml").read_text("utf-8"))["services"]
-    assert list(interface) == list(models.SERVICE_KINDS)
+    assert list(interface) == list(terms.SERVICE_KINDS)
     readme = (SHIPPED / "README.md").read_text("utf-8")
-    assert " ".join(models.SERVICE_KINDS) in " ".join(readme.split())
-    assert " ".join(models.SERVICE_KINDS) in " ".join((ROOT / "nlu" / "data" / "README.md").read_text("utf-8").split())
+    assert " ".join(terms.SERVICE_KINDS) in " ".join(readme.split())
+    assert " ".join(terms.SERVICE_KINDS) in " ".join((ROOT / "nlu" / "data" / "README.md").read_text("utf-8").split())
 
 
 def test_every_column_is_explained():
@@ -115,9 +115,11 @@ BAD = [
 async def test_a_bad_cell_is_named_and_nothing_is_written(database, tmp_path, column, cell, said):
     folder = write(tmp_path / "in", {"id": "first"}, {column: cell})
     before = await counts(database)
-    report = await load(database, folder, today=TODAY)
-    assert any(re.match(r"places\.csv:[34] " + re.escape(said), fault) for fault in report.faults), report.faults
-    assert not report.added and await counts(database) == before
+    with pytest.raises(Faulty) as raised:
+        await load(database, folder, today=TODAY)
+    faults = raised.value.faults
+    assert any(re.match(r"places\.csv:[34] " + re.escape(said), fault) for fault in faults), faults
+    assert await counts(database) == before
 
 
 def test_all_faults_are_told_at_once(tmp_path):
@@ -163,16 +165,18 @@ BROKEN = [
 async def test_a_broken_file_is_named_and_nothing_is_written(database, tmp_path, content, said):
     folder = write(tmp_path / "in", {})
     (folder / "broken.csv").write_bytes(content)
-    report = await load(database, folder, today=TODAY)
-    assert any(re.match(r"broken\.csv:\d+ " + re.escape(said), fault) for fault in report.faults), report.faults
+    with pytest.raises(Faulty) as raised:
+        await load(database, folder, today=TODAY)
+    faults = raised.value.faults
+    assert any(re.match(r"broken\.csv:\d+ " + re.escape(said), fault) for fault in faults), faults
     assert (await counts(database))["service"] == 0
 
 
 async def test_an_empty_folder_does_not_empty_the_directory(database, tmp_path):
     await load(database, write(tmp_path / "in", {}), today=TODAY)
     (tmp_path / "empty").mkdir()
-    report = await load(database, tmp_path / "empty", today=TODAY)
-    assert "no .csv file here" in report.faults[0] and not report.inactive
+    with pytest.raises(Faulty, match=r"no \.csv file here"):
+        await load(database, tmp_path / "empty", today=TODAY)
 
 
 # --- Loading ---
@@ -180,10 +184,10 @@ async def test_an_empty_folder_does_not_empty_the_directory(database, tmp_path):
 
 async def test_loading_twice_changes_nothing(database):
     first = await load(database, SHIPPED)
-    assert len(first.added) == 26 and not first.faults
+    assert len(first.added) == 26
     before = await counts(database)
     second = await load(database, SHIPPED)
-    assert len(second.unchanged) == 26 and not (second.added or second.changed or second.inactive)
+    assert len(second.unchanged) == 26 and not (second.added or second.changed or second.missing)
     assert await counts(database) == before
 
 
@@ -192,23 +196,23 @@ async def test_added_changed_gone_and_back(database, tmp_path):
     assert (await load(database, folder, today=TODAY)).added == ("a", "b", "c")
     write(folder, {"id": "a"}, {"id": "b", "hours": "24/7", "phone": "", "kinds": ""}, {"id": "d"})
     report = await load(database, folder, today=TODAY)
-    assert (report.added, report.changed, report.unchanged, report.inactive) == (("d",), ("b",), ("a",), ("c",))
+    assert (report.added, report.changed, report.unchanged, report.missing) == (("d",), ("b",), ("a",), ("c",))
     async with database.begin(read_only=True) as session:
         status = dict(
-            (await session.execute(select(models.Listing.id, models.Service.status).join(models.Service))).all()
+            (await session.execute(select(models.Listing.id, hsds.Service.status).join(hsds.Service))).all()
         )
         assert status == {"a": "active", "b": "active", "c": "inactive", "d": "active"}
-        changed = models.stable_id("service_at_location", "b")
+        changed = terms.stable_id("service_at_location", "b")
         schedules = await session.scalars(
-            select(models.Schedule.description).where(models.Schedule.service_at_location_id == changed)
+            select(hsds.Schedule.description).where(hsds.Schedule.service_at_location_id == changed)
         )
         assert list(schedules) == ["24/7"]
-        phones = select(models.Phone).where(models.Phone.service_id == models.stable_id("service", "b"))
+        phones = select(hsds.Phone).where(hsds.Phone.service_id == terms.stable_id("service", "b"))
         assert (await session.scalars(phones)).first() is None
-    assert (await load(database, folder, today=TODAY)).inactive == ()  # told once
+    assert (await load(database, folder, today=TODAY)).missing == ()  # told once
     write(folder, {"id": "a"}, {"id": "c"})
     report = await load(database, folder, today=TODAY)
-    assert (report.changed, report.inactive) == (("c",), ("b", "d"))
+    assert (report.changed, report.missing) == (("c",), ("b", "d"))
 
 
 async def test_notes_are_never_loaded(database, tmp_path):
@@ -221,7 +225,7 @@ async def test_notes_are_never_loaded(database, tmp_path):
 async def test_an_unknown_fact_has_no_row(database, tmp_path):
     await load(database, write(tmp_path / "in", {"status_required": "unknown", "walk_in": ""}), today=TODAY)
     async with database.begin(read_only=True) as session:
-        rows = await session.execute(select(models.TaxonomyTerm.code, models.Attribute.value).join(models.Attribute))
+        rows = await session.execute(select(hsds.TaxonomyTerm.code, hsds.Attribute.value).join(hsds.Attribute))
         facts = dict(rows.all())
     assert facts["id_required"] == "no" and not {"status_required", "walk_in"} & set(facts)
     assert facts["hiv_test"] is None and facts["precision"] == "exact"
@@ -258,8 +262,8 @@ HSDS = ROOT.parent / "shared" / "hsds" / "schema"
 @pytest.mark.parametrize(
     "table",
     [
-        models.Organization, models.Service, models.Location, models.ServiceAtLocation, models.Address, models.Phone,
-        models.Schedule, models.Language, models.Taxonomy, models.TaxonomyTerm, models.Attribute,
+        hsds.Organization, hsds.Service, hsds.Location, hsds.ServiceAtLocation, hsds.Address, hsds.Phone,
+        hsds.Schedule, hsds.Language, hsds.Taxonomy, hsds.TaxonomyTerm, hsds.Attribute,
     ],
 )  # fmt: skip
 def test_tables_and_columns_are_hsds(table):
