@@ -40,9 +40,9 @@ class Postgres:
         """The address of a database of that name."""
         return f"postgresql+psycopg://farol@127.0.0.1:{self.port}/{name}"
 
-    def create(self, name: str) -> str:
-        """Make an empty database and return its address. Raises NoPostgres with PostgreSQL's words."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "farol", name)
+    def create(self, name: str, template: str = "template0") -> str:
+        """Make a database, empty or a copy of another, and return its address. Raises NoPostgres."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "farol", "-T", template, name)
         return self.url_of(name)
 
     def drop(self, name: str) -> None:

@@ -46,6 +46,7 @@ class Spot(Base):
     x, y, z: the point on a globe of radius 1, so that the straight distance through it orders places exactly and
     needs no trigonometry. `kinds`: bit n is terms.SERVICE_KINDS[n]. `papers`: spots.trouble. `languages`: codes, each
     between spaces. `from_day`, `to_day`: of something that comes on certain days only.
+    `card`: what cards.gather knows of it, as JSON.
     """
 
     __tablename__ = "spot"
@@ -66,6 +67,7 @@ class Spot(Base):
     closed_until: Mapped[date | None] = mapped_column(Date)
     from_day: Mapped[date | None] = mapped_column(Date)
     to_day: Mapped[date | None] = mapped_column(Date)
+    card: Mapped[str] = mapped_column(Text)
 
 
 SPOT_INDEX = {

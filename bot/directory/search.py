@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, column, func, or_, select, table, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, column, func, or_, select, table, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import now as present
-from bot.directory import found as reading
-from bot.directory.distance import Box, box_around, chord_of, km_of
-from bot.directory.found import Found
+from bot.directory.cards import Found, found
+from bot.directory.distance import box_around, chord_of, km_of
 from bot.directory.models import Spot
 from bot.directory.spots import kind_bit, on_globe
 
 __all__ = ["Found", "SearchResult", "details", "search"]
 
 _AT_ONCE = 50
-"""Places whose hours are read together."""
+"""Places whose hours are looked at together."""
 _WIDER = (300.0, 1000.0, 3000.0, 20_100.0)
 """Circles in which the nearest place of all is looked for; the last one holds the earth."""
 _TREE = table("spot_tree", column("id"), column("south"), column("north"), column("west"), column("east"))
+_AXES = ((Spot.x, "x"), (Spot.y, "y"), (Spot.z, "z"))
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ async def search(
 
 
 async def details(session: AsyncSession, id: str, now: datetime | None = None) -> Found | None:
-    """The place with this id, or None if it is not in the directory (any more)."""
-    return await reading.details(session, id, now or present())
+    """The place with this id (of its service_at_location), or None if it is not in the directory (any more)."""
+    card = await session.scalar(select(Spot.card).where(Spot.service_at_location_id == id))
+    return found(json.loads(card), now or present()) if card else None
 
 
 # --- Finding ---
@@ -102,112 +106,122 @@ class _Page:
 
 
 async def _page(session: AsyncSession, here: _Here, radius: float, limit: int, offset: int, moment: datetime) -> _Page:
-    rows = (await session.execute(_near(session, here, radius).limit(limit).offset(offset))).all()
-    if not rows:
-        # An empty page of a list that is not empty: the window function has nothing to stand on.
-        total = (
-            await session.scalar(select(func.count()).select_from(_near(session, here, radius).subquery()))
-            if offset
-            else 0
-        )
-        return _Page((), total or 0)
-    wanted = {id_: (number, km_of(chord**0.5)) for number, (id_, chord, _) in enumerate(rows, offset + 1)}
-    return _Page(await reading.read(session, wanted, moment), rows[0][2])
+    rows = await _near(session, here, radius, limit, offset)
+    if not rows and offset:
+        # An empty page of a list that is not empty: the count has no row to stand in.
+        first = await _near(session, here, radius, 1, 0)
+        return _Page((), first[0].total if first else 0)
+    shown = (
+        found(json.loads(row.card), moment, number, km_of(row.chord**0.5))
+        for number, row in enumerate(rows, offset + 1)
+    )
+    return _Page(tuple(shown), rows[0].total if rows else 0)
 
 
 async def _open(session: AsyncSession, here: _Here, radius: float, limit: int, offset: int, moment: datetime) -> _Page:
-    """Those that are known to be open. `total` is how many there are up to the one after this page."""
+    """Those that are known to be open. `total` is how many there are, counted up to the first of the next page."""
     known: list[Found] = []
     async for one in _all(session, here, radius, moment):
         if one.open_now is True and not one.closed_until:
-            known.append(one)
+            known.append(replace(one, number=len(known) + 1))
             if len(known) > offset + limit:
                 break
-    numbered = [_numbered(one, number) for number, one in enumerate(known, 1)]
-    return _Page(tuple(numbered[offset : offset + limit]), len(known))
+    return _Page(tuple(known[offset : offset + limit]), len(known))
 
 
 async def _all(session: AsyncSession, here: _Here, radius: float, moment: datetime) -> AsyncIterator[Found]:
-    offset = 0
-    while True:
+    offset, total = 0, 1
+    while offset < total:
         page = await _page(session, here, radius, _AT_ONCE, offset, moment)
         for one in page.found:
             yield one
-        offset += _AT_ONCE
-        if offset >= page.total:
-            return
-
-
-def _numbered(one: Found, number: int) -> Found:
-    return replace(one, number=number)
-
-
-def _near(session: AsyncSession, here: _Here, radius: float) -> Select:
-    """Ids, squared straight distances and the number of all, of the spots within `radius` in the order they are shown.
-
-    The straight line through the globe grows with the way around it, so it orders exactly and spares trigonometry.
-    """
-    dialect = session.get_bind().dialect.name
-    x, y, z = on_globe(here.latitude, here.longitude)
-    chord = (Spot.x - x) * (Spot.x - x) + (Spot.y - y) * (Spot.y - y) + (Spot.z - z) * (Spot.z - z)
-    # The id settles equal distances, so that a second page never repeats or skips one.
-    order = (*_ranks(here), chord, Spot.service_at_location_id)
-    return (
-        select(Spot.service_at_location_id, chord.label("chord"), func.count().over())
-        .where(*_conditions(here), _inside(dialect, box_around(here.latitude, here.longitude, radius)))
-        .where(chord <= chord_of(radius) ** 2)
-        .order_by(*order)
-    )
-
-
-def _ranks(here: _Here) -> list[ColumnElement]:
-    """What counts before distance; smaller comes first."""
-    ranks: list[ColumnElement] = [case((Spot.closed_until >= here.day, 1), else_=0)]
-    if here.no_papers:
-        ranks.append(Spot.papers)
-    if here.language:
-        ranks.append(case((Spot.languages.contains(f" {here.language} ", autoescape=True), 0), else_=1))
-    return ranks
-
-
-def _conditions(here: _Here) -> list[ColumnElement]:
-    wanted: list[ColumnElement] = [or_(Spot.to_day.is_(None), Spot.to_day >= here.day)]
-    if here.kind is not None:
-        wanted.append(Spot.kinds.op("&")(kind_bit(here.kind)) != 0)
-    if not here.samples:
-        wanted.append(Spot.sample.is_(False))
-    return wanted
-
-
-def _inside(dialect: str, box: Box) -> ColumnElement:
-    """Within the box, by each database's own index (models.SPOT_INDEX)."""
-    if dialect == "sqlite":
-        # A box across the date line is two; an OR between them would leave the tree unused.
-        parts = (
-            select(_TREE.c.id).where(
-                _TREE.c.north >= box.south, _TREE.c.south <= box.north, _TREE.c.east >= west, _TREE.c.west <= east
-            )
-            for west, east in box.longitudes
-        )
-        return Spot.id.in_(union_all(*parts))
-    point = func.point(Spot.longitude, Spot.latitude)
-    return or_(
-        *(
-            point.op("<@", is_comparison=True)(func.box(func.point(west, box.south), func.point(east, box.north)))
-            for west, east in box.longitudes
-        )
-    )
+        offset, total = offset + _AT_ONCE, page.total
 
 
 async def _nearest_km(session: AsyncSession, here: _Here) -> float | None:
-    real = _Here(here.latitude, here.longitude, here.kind, here.day, samples=False)
+    real = replace(here, language=None, no_papers=False, samples=False)
     for radius in _WIDER:
-        row = (await session.execute(_near(session, real, radius).limit(1))).first()
-        if row:
-            return km_of(row.chord**0.5)
+        if rows := await _near(session, real, radius, 1, 0):
+            return km_of(rows[0].chord ** 0.5)
     return None
 
 
 def _local_day(moment: datetime, longitude: float) -> date:
     """The day it is at that longitude, by the sun; clocks differ from it by some hours, at night, when all is shut."""
     return (moment + timedelta(hours=longitude / 15)).date()
+
+
+# --- The statement ---
+
+
+async def _near(session: AsyncSession, here: _Here, radius: float, limit: int, offset: int) -> list[Any]:
+    """Rows (card, squared straight distance `chord`, `total` of all) within `radius`, in the order they are shown."""
+    box = box_around(here.latitude, here.longitude, radius)
+    x, y, z = on_globe(here.latitude, here.longitude)
+    values = {
+        "x": x, "y": y, "z": z, "most": chord_of(radius) ** 2, "day": here.day, "limit": limit, "offset": offset,
+        "kind": kind_bit(here.kind) if here.kind else 0, "language": f"% {here.language} %",
+        "south": box.south, "north": box.north,
+    }  # fmt: skip
+    for number, (west, east) in enumerate(box.longitudes):
+        values |= {f"west{number}": west, f"east{number}": east}
+    statement = _statement(
+        session.get_bind().dialect.name, len(box.longitudes), here.kind is not None, here.language is not None,
+        here.no_papers, here.samples,
+    )  # fmt: skip
+    return list((await session.execute(statement, values)).all())
+
+
+@lru_cache(maxsize=128)
+def _statement(dialect: str, boxes: int, kind: bool, language: bool, no_papers: bool, samples: bool) -> Select:
+    """Built once for each shape of a question: building takes longer than answering.
+
+    The straight line through the globe grows with the way around it, so it orders exactly and spares trigonometry.
+    """
+    across, along, up = (_square(axis, name) for axis, name in _AXES)
+    chord = across + along + up
+    wanted: list[ColumnElement] = [or_(Spot.to_day.is_(None), Spot.to_day >= bindparam("day"))]
+    if kind:
+        wanted.append(Spot.kinds.op("&")(bindparam("kind")) != 0)
+    if not samples:
+        wanted.append(Spot.sample.is_(False))
+    # Smaller comes first: what is closed for a time after all others, then what was asked for, then distance. The id
+    # settles equal distances, so that a second page never repeats or skips one.
+    order: list[ColumnElement] = [case((Spot.closed_until >= bindparam("day"), 1), else_=0)]
+    if no_papers:
+        order.append(Spot.papers)
+    if language:
+        order.append(case((Spot.languages.like(bindparam("language")), 0), else_=1))
+    order += [chord, Spot.service_at_location_id]
+    return (
+        select(Spot.card, chord.label("chord"), func.count().over().label("total"))
+        .where(*wanted, _inside(dialect, boxes), chord <= bindparam("most"))
+        .order_by(*order)
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
+    )
+
+
+def _square(axis: ColumnElement, name: str) -> ColumnElement:
+    return (axis - bindparam(name)) * (axis - bindparam(name))
+
+
+def _inside(dialect: str, boxes: int) -> ColumnElement:
+    """Within the box, by each database's own index (models.SPOT_INDEX). A box across the date line is two."""
+    edges = [(bindparam(f"west{number}"), bindparam(f"east{number}")) for number in range(boxes)]
+    south, north = bindparam("south"), bindparam("north")
+    if dialect == "sqlite":
+        parts = (
+            select(_TREE.c.id).where(
+                _TREE.c.north >= south, _TREE.c.south <= north, _TREE.c.east >= west, _TREE.c.west <= east
+            )
+            for west, east in edges
+        )
+        return Spot.id.in_(union_all(*parts))  # an OR would leave the tree unused
+    point = func.point(Spot.longitude, Spot.latitude)
+    return or_(
+        *(
+            point.op("<@", is_comparison=True)(func.box(func.point(west, south), func.point(east, north)))
+            for west, east in edges
+        )
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import bot.directory.models  # noqa: F401 - its tables belong to Base
 from bot.db import Base, Database
 from bot.directory.gazetteer import Built, build
 from bot.directory.listing import COLUMNS
+from tools.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ROOT / "content" / "directory"
@@ -44,6 +46,17 @@ def write(folder: Path, *rows: dict[str, str], file: str = "places.csv") -> Path
     return folder
 
 
+def write_more(folder: Path, *rows: dict[str, str], file: str = "places.csv") -> Path:
+    """The same with columns that not every file has."""
+    folder.mkdir(exist_ok=True)
+    columns = list(dict.fromkeys((*COLUMNS, *(name for row in rows for name in row))))
+    with (folder / file).open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        writer.writerows({name: "" for name in COLUMNS} | GOOD | row for row in rows)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with all tables and no rows, copied for every test: creating tables waits for the disk."""
@@ -58,9 +71,34 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def empty_postgres(postgres_server: Postgres) -> str:
+    """The name of a PostgreSQL database with all tables and no rows, copied for every test."""
+
+    async def make() -> None:
+        database = Database(postgres_server.create("directory_empty"))
+        await tables(database)
+        await database.close()
+
+    asyncio.run(make())
+    return "directory_empty"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with all tables and no rows; every test that wants one runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{shutil.copy(request.getfixturevalue('empty'), tmp_path)}"
+        return
+    template, server = request.getfixturevalue("empty_postgres"), request.getfixturevalue("postgres_server")
+    name = f"t{secrets.token_hex(8)}"
+    yield server.create(name, template)
+    server.drop(name)
+
+
 @pytest_asyncio.fixture
-async def database(tmp_path: Path, empty: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{shutil.copy(empty, tmp_path)}")
+async def database(url: str) -> AsyncIterator[Database]:
+    database = Database(url)
     yield database
     await database.close()
 

@@ -243,12 +243,14 @@ async def test_a_failure_while_writing_leaves_the_old_list(database, tmp_path):
     await load(database, folder, today=TODAY)
     before = await counts(database)
     write(folder, {"id": "a", "name": "Other"}, {"id": "b"})
+    # `spot` is written last.
+    broken = {
+        True: "CREATE TRIGGER disk_full BEFORE INSERT ON spot BEGIN SELECT RAISE(ABORT, 'disk_full'); END",
+        False: "ALTER TABLE spot ADD CONSTRAINT disk_full CHECK (service_id = '') NOT VALID",
+    }
     async with database.begin() as session:
-        # `listing` is written last.
-        await session.execute(
-            text("CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-        )
-    with pytest.raises(DBAPIError, match="disk full"):
+        await session.execute(text(broken[database.sqlite]))
+    with pytest.raises(DBAPIError, match="disk_full"):
         await load(database, folder, today=TODAY)
     assert await counts(database) == before
 

@@ -11,12 +11,15 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sqlalchemy import text
+
 from bot.db import Database
+from bot.directory import spots
 from bot.directory.distance import distance_km
 from bot.directory.listing import load
-from bot.directory.terms import SERVICE_KINDS, Answer, stable_id
 from bot.directory.search import details, search
-from tests.directory.conftest import SHIPPED, tables, write
+from bot.directory.terms import SERVICE_KINDS, Answer, stable_id
+from tests.directory.conftest import SHIPPED, write, write_more
 
 MONDAY_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 22)
@@ -31,7 +34,7 @@ async def sampleville(database):
 
 async def find(database, kind, *point, **options):
     async with database.begin(read_only=True) as session:
-        return await search(session, kind, *point, now=MONDAY_NOON, **options)
+        return await search(session, kind, *point, **{"now": MONDAY_NOON} | options)
 
 
 def names(result):
@@ -184,15 +187,17 @@ places = st.lists(
     papers=st.sampled_from([None, True, False]),
     language=st.sampled_from([None, "ar"]),
 )
-def test_order_and_circle_hold_for_any_places(tmp_path_factory, places, centre, papers, language):
+def test_order_and_circle_hold_for_any_places(tmp_path_factory, url, places, centre, papers, language):
     """All places in the circle and no others; never a farther before a nearer of equal rank; never yes above no."""
 
     def there(lat: float, lon: float) -> tuple[float, float]:
         return round(min(90.0, centre[0] + lat), 6), round((centre[1] + lon + 180) % 360 - 180, 6)
 
     async def run():
-        database = Database("sqlite+aiosqlite:///:memory:")
-        await tables(database)
+        database = Database(url)
+        async with database.begin() as session:  # what the last example left
+            for table in ("spot", "listing", "attribute", "service", "location", "organization"):
+                await session.execute(text(f"DELETE FROM {table}"))
         folder = write(tmp_path_factory.mktemp("rows"), *(
             {"id": f"p{n}", "name": f"p{n}", "id_required": id_, "status_required": status, "languages": spoken,
              "shares_with_immigration": shares,
@@ -255,3 +260,76 @@ async def test_more_open_places_than_are_read_at_once_keep_their_order(database,
     found = await find(database, None, 38.72, -9.14, limit=500, only_open=True)
     assert found.total == 230
     assert all(one.distance_km <= other.distance_km for one, other in pairwise(found.found))
+
+
+# --- Closed for a time, on certain days only, hidden, translated ---
+
+
+async def test_closed_for_a_time_comes_last_and_says_until_when(database, tmp_path):
+    rows = [
+        {"id": "near", "name": "near", "closed_until": "2026-12-30", "hours": "24/7"},
+        {"id": "far", "name": "far", "latitude": "38.8", "hours": "24/7"},
+    ]
+    await load(database, write_more(tmp_path / "in", *rows), today=TODAY)
+    found = await find(database, "prep", 38.7, -9.1)
+    assert names(found) == ["far", "near"] and found.found[1].closed_until == date(2026, 12, 30)
+    assert names(await find(database, "prep", 38.7, -9.1, only_open=True)) == ["far"]
+    later = await find(database, "prep", 38.7, -9.1, now=datetime(2026, 12, 31, 12, tzinfo=UTC))
+    assert names(later) == ["near", "far"] and later.found[0].closed_until is None
+
+
+async def test_a_van_is_found_until_its_last_day_and_open_only_on_its_days(database, tmp_path):
+    van = {"id": "van", "mobile": "yes", "dates": "2026-12-02;2026-12-09", "hours": "10:00-14:00"}
+    await load(database, write_more(tmp_path / "in", van), today=TODAY)
+
+    async def at(day: int, hour: int):
+        moment = datetime(2026, 12, day, hour, tzinfo=UTC)
+        return (await find(database, "prep", 38.7, -9.1, now=moment)).found
+
+    [monday] = await at(1, 12)
+    assert monday.mobile and monday.open_now is False and monday.next_change.date() == date(2026, 12, 2)
+    assert (await at(2, 12))[0].open_now is True
+    assert (await at(3, 12))[0].next_change.date() == date(2026, 12, 9)
+    assert await at(10, 12) == ()
+
+
+async def test_a_hidden_address_cannot_be_found_out(database, tmp_path):
+    row = {"id": "shelter", "confidential": "yes", "address": "", "latitude": "38.7463", "longitude": "-9.1172"}
+    await load(database, write_more(tmp_path / "in", row), today=TODAY)
+    async with database.begin() as session:  # as somebody else's data may have it
+        await session.execute(text("UPDATE address SET address_1 = '7 Secret Street'"))
+        await spots.refresh(session)
+        kept = (await session.execute(text("SELECT card, latitude, longitude FROM spot"))).one()
+    assert "Secret" not in kept.card and (kept.latitude, kept.longitude) == (38.7, -9.1)
+    assert "38.7463" not in kept.card and "9.1172" not in kept.card
+    [place] = (await find(database, "prep", 38.7463, -9.1172)).found
+    assert place.confidential and place.address is None and place.precision == "city"
+    assert place.distance_km > 1, "the distance is to the rounded point"
+
+
+async def test_names_in_other_languages(database, tmp_path):
+    row = {"id": "clinic", "name:ar": "عيادة", "description:fr": "Tests gratuits"}
+    await load(database, write_more(tmp_path / "in", row), today=TODAY)
+    [place] = (await find(database, "prep", 38.7, -9.1)).found
+    assert place.names == {"ar": "عيادة"} and place.descriptions == {"fr": "Tests gratuits"}
+
+
+async def test_spots_worked_out_in_parts_are_those_worked_out_at_once(database, tmp_path):
+    folder = write_more(tmp_path / "in", {"id": "a"}, {"id": "b"}, {"id": "c", "free": "yes", "cost": "5 EUR"})
+    await load(database, folder, today=TODAY)
+    write_more(folder, {"id": "a", "languages": "ar"}, {"id": "b", "walk_in": "yes"}, {"id": "d"})
+    await load(database, folder, today=TODAY)
+
+    async def spots_now() -> list:
+        async with database.begin(read_only=True) as session:
+            shown = "service_at_location_id, latitude, x, kinds, papers, languages, card"
+            return (await session.execute(text(f"SELECT {shown} FROM spot ORDER BY 1"))).all()
+
+    in_parts = await spots_now()
+    async with database.begin() as session:
+        assert await spots.refresh(session) == 3
+    assert in_parts == await spots_now()
+    if database.sqlite:
+        async with database.begin(read_only=True) as session:
+            tree = (await session.execute(text("SELECT id FROM spot_tree ORDER BY 1"))).all()
+            assert tree == (await session.execute(text("SELECT id FROM spot ORDER BY 1"))).all()

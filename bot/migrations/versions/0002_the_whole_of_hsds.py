@@ -233,6 +233,7 @@ def upgrade() -> None:
         sa.Column("closed_until", sa.Date(), nullable=True),
         sa.Column("from_day", sa.Date(), nullable=True),
         sa.Column("to_day", sa.Date(), nullable=True),
+        sa.Column("card", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["service_at_location_id"],
             ["service_at_location.id"],

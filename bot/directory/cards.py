@@ -1,9 +1,15 @@
-"""What is known of a place that a search has found."""
+"""What is known of a service at a place, gathered from the tables of HSDS: its card.
+
+Cards are written when the directory changes and read when somebody asks, so that a search is one statement. A card is
+a dict that JSON can hold; `found` makes of it what is shown, with the opening hours of that very moment.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +32,8 @@ from bot.directory.hsds import (
 )
 from bot.directory.terms import FACTS, GROUPS, KINDS, PAPERS, TRANSLATIONS, Answer, answer
 from bot.directory.timetable import opening_hours
+
+_ANSWERS = (*PAPERS, "walk_in", "anonymous", "free", "wheelchair")
 
 
 @dataclass(frozen=True)
@@ -82,27 +90,40 @@ class Found:
     descriptions: dict[str, str] | None = None
 
 
-async def details(session: AsyncSession, id: str, now: datetime) -> Found | None:
-    """The place with this id (of its service_at_location), or None if it is not in the directory (any more)."""
-    found = await read(session, {id: (None, None)}, now)
-    return found[0] if found else None
+_LISTS = {field.name for field in fields(Found) if str(field.type).startswith("tuple")}
+_DAYS = ("last_verified", "closed_until")
 
 
-async def read(
-    session: AsyncSession, wanted: dict[str, tuple[int | None, float | None]], now: datetime
-) -> tuple[Found, ...]:
-    """The details of `wanted` (id: number, distance in km), in that order; what is not shown any more is left out."""
+def found(card: dict[str, Any], now: datetime, number: int | None = None, distance_km: float | None = None) -> Found:
+    """What a card shows at the moment `now` (aware)."""
+    values = {name: tuple(value) if name in _LISTS else value for name, value in card.items() if name != "days"}
+    values |= {name: _day(card[name]) for name in _DAYS} | {name: Answer(card[name]) for name in _ANSWERS}
+    if values["closed_until"] and values["closed_until"] < now.date():
+        values["closed_until"] = None
+    state = opening(card["hours"], now, card["latitude"], card["longitude"], card["country"])
+    return Found(
+        number=number, distance_km=distance_km, open_now=state.open_now, next_change=state.next_change, **values
+    )
+
+
+async def gather(session: AsyncSession, services: Iterable[str]) -> list[tuple[str, dict[str, Any]]]:
+    """(service id, card) of every place where one of `services` may be shown, by a fixed number of statements.
+
+    Active services at points that exist; data of others may hold latitudes of 100. A card has the fields of Found but
+    for those of the moment, and `days`: the first and last day of something that comes on certain days only.
+    """
     rows = await session.execute(
         select(ServiceAtLocation.id, Service, Location, Organization.name)
         .join(Service, ServiceAtLocation.service_id == Service.id)
         .join(Location, ServiceAtLocation.location_id == Location.id)
         .join(Organization, Service.organization_id == Organization.id)
-        .where(ServiceAtLocation.id.in_(wanted), Service.status == "active")
-        .where(Location.latitude.is_not(None), Location.longitude.is_not(None))
+        .where(Service.id.in_(list(services)), Service.status == "active")
+        .where(Location.latitude.between(-90, 90), Location.longitude.between(-180, 180))
+        .order_by(ServiceAtLocation.id)
     )
     there = {id_: (service, location, organization) for id_, service, location, organization in rows}
     if not there:
-        return ()
+        return []
     # What is said of this very place counts before what is said of the service anywhere.
     owners = {id_: (id_, service.id, location.id) for id_, (service, location, _) in there.items()}
     everything = list(dict.fromkeys(owner for some in owners.values() for owner in some))
@@ -119,57 +140,61 @@ async def read(
             (RequiredDocument, ("service_id",)),
         )
     }
+    return [(service.id, _card(id_, owners[id_], there[id_], said, tied)) for id_, (service, _, _) in there.items()]
 
-    def found(id_: str) -> Found:
-        service, location, organization = there[id_]
-        number, distance = wanted[id_]
-        of = owners[id_]
-        known = said.facts(of)
-        phone, address = (_first(tied[table], of) for table in (Phone, Address))
-        country = address.country if address else None
-        hours = opening_hours(_most_special(tied[Schedule], of))
-        state = opening(hours, now, location.latitude, location.longitude, country)
-        hidden = known.get("confidential") == Answer.YES
-        return Found(
-            id=id_,
-            number=number,
-            name=service.name,
-            organization=organization,
-            kinds=said.codes(KINDS, of),
-            description=service.description,
-            distance_km=distance,
-            address=(address.address_1 or None) if address and not hidden else None,
-            city=address.city if address else None,
-            country=country,
-            phone=phone.number if phone else None,
-            email=service.email,
-            website=service.url,
-            hours=hours,
-            open_now=state.open_now,
-            next_change=state.next_change,
-            languages=tuple(sorted({one.code for owner in of for one in tied[Language].get(owner, ()) if one.code})),
-            **{name: answer(known.get(name)) for name in (*PAPERS, "walk_in", "anonymous", "free", "wheelchair")},
-            last_verified=service.assured_date,
-            state=known.get("state"),
-            source_title=known.get("source_title"),
-            source_url=known.get("source_url"),
-            sample=known.get("sample") == Answer.YES,
-            # A hidden address must not be read off the map either.
-            precision="city" if hidden else known.get("precision") or "exact",
-            latitude=round(location.latitude, 1) if hidden else location.latitude,
-            longitude=round(location.longitude, 1) if hidden else location.longitude,
-            confidential=hidden,
-            mobile=known.get("mobile") == Answer.YES,
-            closed_until=_closed_until(known.get("closed_until"), now.date()),
-            populations=said.codes(GROUPS, of),
-            documents=tuple(one.document for one in tied[RequiredDocument].get(service.id, ()) if one.document),
-            cost=next((_cost(one) for one in tied[CostOption].get(service.id, ())), None) or service.fees_description,
-            accessibility=next((one.description for one in tied[Accessibility].get(location.id, ())), None),
-            names=said.translations("name", of),
-            descriptions=said.translations("description", of),
-        )
 
-    return tuple(found(id_) for id_ in wanted if id_ in there)
+def _card(
+    id_: str, of: tuple[str, ...], there: tuple, said: _Said, tied: dict[type, dict[str, list]]
+) -> dict[str, Any]:
+    service, location, organization = there
+    known = said.facts(of)
+    phone, address = (_first(tied[table], of) for table in (Phone, Address))
+    schedules = _most_special(tied[Schedule], of)
+    hidden = known.get("confidential") == Answer.YES
+    mobile = known.get("mobile") == Answer.YES
+    return {
+        "id": id_,
+        "name": service.name,
+        "organization": organization,
+        "kinds": said.codes(KINDS, of),
+        "description": service.description,
+        "address": (address.address_1 or None) if address and not hidden else None,
+        "city": address.city if address else None,
+        "country": address.country if address else None,
+        "phone": phone.number if phone else None,
+        "email": service.email,
+        "website": service.url,
+        "hours": opening_hours(schedules),
+        "languages": sorted({one.code for owner in of for one in tied[Language].get(owner, ()) if one.code}),
+        **{name: str(answer(known.get(name))) for name in _ANSWERS},
+        "last_verified": service.assured_date.isoformat() if service.assured_date else None,
+        "state": known.get("state"),
+        "source_title": known.get("source_title"),
+        "source_url": known.get("source_url"),
+        "sample": known.get("sample") == Answer.YES,
+        # A hidden address must not be read off the map, or be found out by asking from three sides.
+        "precision": "city" if hidden else known.get("precision") or "exact",
+        "latitude": round(location.latitude, 1) if hidden else location.latitude,
+        "longitude": round(location.longitude, 1) if hidden else location.longitude,
+        "confidential": hidden,
+        "mobile": mobile,
+        "closed_until": known.get("closed_until") if _day(known.get("closed_until")) else None,
+        "populations": said.codes(GROUPS, of),
+        "documents": [one.document for one in tied[RequiredDocument].get(service.id, ()) if one.document],
+        "cost": next((_cost(one) for one in tied[CostOption].get(service.id, ())), None) or service.fees_description,
+        "accessibility": next((one.description for one in tied[Accessibility].get(location.id, ())), None),
+        "names": said.translations("name", of),
+        "descriptions": said.translations("description", of),
+        "days": _first_and_last(schedules) if mobile else None,
+    }
+
+
+def _first_and_last(schedules: list[Schedule]) -> tuple[str, str] | None:
+    """ISO days, if every schedule ends."""
+    if not schedules or not all(one.valid_to for one in schedules):
+        return None
+    first = min(one.valid_from or one.valid_to for one in schedules)
+    return first.isoformat(), max(one.valid_to for one in schedules).isoformat()
 
 
 class _Said:
@@ -249,10 +274,9 @@ def _cost(one: CostOption) -> str | None:
     return ", ".join(filter(None, (one.option, amount, one.amount_description))) or None
 
 
-def _closed_until(text: str | None, today: date) -> date | None:
-    """The day until which it is closed, if that day has not come; a day nobody can read is no day."""
+def _day(text: str | None) -> date | None:
+    """A day; None for what nobody can read as one."""
     try:
-        day = date.fromisoformat(text) if text else None
+        return date.fromisoformat(text) if text else None
     except ValueError:
-        day = None
-    return day if day and day >= today else None
+        return None
