@@ -15,6 +15,11 @@ class Told:
     intent: str
     confidence: float
     slots: dict[str, Any]
+    entities: tuple[tuple[str, str], ...] = ()
+
+    def values(self, entity: str) -> list[str]:
+        """What the last message says of an entity."""
+        return [value for name, value in self.entities if name == entity]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Told:
@@ -28,6 +33,7 @@ class Told:
             intent=intent.get("name") or "",
             confidence=float(intent.get("confidence") or 0.0),
             slots=tracker["slots"],
+            entities=tuple((one["entity"], str(one["value"])) for one in message.get("entities") or ()),
         )
 
 

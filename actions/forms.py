@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions.base import Result, Told
+from actions.wishes import Wishes
 from bot.content.countries import find_country, is_country
 from bot.content.load import SERVICES
 from bot.content.render import Content
@@ -77,7 +78,11 @@ class ValidateFindService:
         if told.intent not in _STAYING and (asked or told.confidence >= _SURE):
             answered = asked == "place" and told.confidence < _SURE and await self._resolve(told.text, told)
             if not answered:
-                return result.set("service", None).set("place", None).leave_form("find_service_form")
+                return (
+                    result.set("service", None).set("place", None).set("wishes", None).leave_form("find_service_form")
+                )
+        wishes = Wishes.of(told.slots.get("wishes")).and_those_of(told, self._content)
+        result.set("wishes", wishes.kept())
         self._service(told, result)
         await self._place(told, result, asked)
         return result

@@ -19,8 +19,8 @@ def all_actions(database: Database, content: Content) -> list[Action]:
     """The visible list: every custom action of stories/domain.yml."""
     return [
         FindService(database),
-        MoreResults(database),
-        ServiceDetails(database),
+        MoreResults(database, content),
+        ServiceDetails(database, content),
         ChangeLanguage(content),
         Erase(),
         AskCountry(),

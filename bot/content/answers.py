@@ -94,9 +94,10 @@ class Answers:
             said.append(self._voice.fill(phrase, country=name, **known.details))
         return "\n".join(said)
 
-    def lines(self, kinds: tuple[str, ...]) -> str:
-        """The help lines of these kinds that the person's country has, or the usual one's; empty when there is none."""
-        country = self._voice.country or self._edition.countries.get(self._voice.promises.default_country or "")
+    def lines(self, kinds: tuple[str, ...], of: str | None = None) -> str:
+        """The help lines of these kinds in the country `of`, else in the person's, else in the usual one; "" for none."""
+        usual = self._edition.countries.get(self._voice.promises.default_country or "")
+        country = self._edition.countries.get(of) if of else self._voice.country or usual
         found = [(kind, country.lines[kind]) for kind in kinds if kind in country.lines] if country else []
         if not found:
             return ""

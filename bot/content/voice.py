@@ -77,6 +77,10 @@ class Voice:
     def button(self, key: str, payload: str, **values: Any) -> Button:
         return Button(fill(self._words.buttons[key], self._words.language, values), payload)
 
+    def lines(self, kinds: tuple[str, ...], country: str | None = None) -> str:
+        """Whom to call there; empty when nobody is known."""
+        return self._answers.lines(kinds, country)
+
     def place_name(self, name: str, country: str | None) -> str:
         """A town with its country in this language; a sample town lies in none."""
         if not country or country == "XX":

@@ -14,6 +14,8 @@ from nlu.contract import Command
 
 _NUMBER = re.compile(r"\W*(\d{1,2})\W*")
 _NAME = re.compile(r"[a-z_]{1,40}")
+_WISHES = {"no_papers": {"population": "undocumented"}, "open_now": {"time": "now"}}
+"""What a button under a list of places says, as the entities of a sentence that says the same."""
 
 
 def command(payload: str) -> tuple[Command, str] | None:
@@ -31,6 +33,8 @@ def command(payload: str) -> tuple[Command, str] | None:
         return Command("change_language", {"language": value}), ""
     if kind == "place" and re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{1,5},-?[0-9]{1,3}\.[0-9]{1,5}", value):
         return Command("find_service", {"place": f"geo:{value}"}), ""
+    if kind == "wish" and value in _WISHES:
+        return Command("more_results", _WISHES[value]), ""
     if kind == "details" and re.fullmatch("[0-9]{1,2}", value):
         return Command("service_details"), value
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from opening_hours import InvalidCoordinatesError, OpeningHours, ParserError, St
 
 _UTC = ZoneInfo("UTC")
 _AHEAD = timedelta(days=31)
+_HALF_DAY = timedelta(hours=12)
 _HOLIDAYS = re.compile(r"\bPH\b")
 _SCHOOL = re.compile(r"\bSH\b")
 _OPEN_END = re.compile(r"\d\+|(sunrise|sunset|dawn|dusk)\s*\+")
@@ -60,6 +61,45 @@ def opening(hours: str | None, at: datetime, latitude: float, longitude: float, 
     if not _surely_open(careful.state(at), hours):
         return UNKNOWN
     return Opening(True, _closing(careful, at))
+
+
+def times_on(
+    hours: str | None, day: date, latitude: float, longitude: float, country: str | None = None
+) -> tuple[tuple[datetime, datetime], ...] | None:
+    """From when to when (local time, aware) it is surely open on a day; () when it is closed; None when nobody can know.
+
+    What begins the evening before and lasts into the day belongs to the day before.
+    """
+    if not hours or _SCHOOL.search(_COMMENT.sub("", hours)):
+        return None
+    try:
+        _, careful = _parse(hours, latitude, longitude, country)
+    except (ParserError, InvalidCoordinatesError):
+        return None
+    start = datetime.combine(day, time(), local_time(datetime.now(_UTC), latitude, longitude).tzinfo)
+    end = start + timedelta(days=1)
+    found = []
+    # Half a day more on both sides: intervals are cut off where one stops asking.
+    for begins, ends, state, comment in careful.intervals(start - _HALF_DAY, end + _HALF_DAY):
+        if begins >= end or ends is not None and ends <= start or state == State.CLOSED:
+            continue
+        if not _surely_open((state, comment), hours):
+            return None
+        if begins >= start:
+            found.append((begins, ends or end))
+        elif ends is None or ends >= end:
+            found.append((start, end))
+    return tuple(found)
+
+
+def local_time(moment: datetime, latitude: float, longitude: float) -> datetime:
+    """The same moment on the clocks of a place; in UTC where no zone is known (at sea)."""
+    # The library knows which zone a point lies in, and tells it only with an hour that changes.
+    try:
+        change = OpeningHours("Mo-Su 00:00-12:00", coords=(latitude, longitude)).next_change(moment.astimezone(_UTC))
+    except InvalidCoordinatesError:
+        change = None
+    return moment.astimezone(change.tzinfo if change and change.tzinfo else _UTC)
 
 
 @lru_cache(maxsize=512)

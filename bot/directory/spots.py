@@ -12,15 +12,17 @@ from datetime import date
 from math import cos, radians, sin
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory.cards import gather
-from bot.directory.hsds import Service
+from bot.directory.hsds import TABLES, Service
 from bot.directory.models import Spot
 from bot.directory.terms import PAPERS, SERVICE_KINDS, Answer
 
 _CHUNK = 500
+_MANY = 2_000
+"""Services from which on fresh statistics are worth their time."""
 _TROUBLE = {Answer.NO: 0, Answer.UNKNOWN: 1, Answer.YES: 2}
 _BITS = {kind: 1 << number for number, kind in enumerate(SERVICE_KINDS)}
 
@@ -62,6 +64,10 @@ async def refresh(session: AsyncSession, services: Iterable[str] | None = None) 
 
 
 async def _fill(session: AsyncSession, services: list[str]) -> int:
+    if len(services) > _MANY and session.get_bind().dialect.name == "postgresql":
+        # Just written, PostgreSQL knows nothing of these tables yet and would read them whole for every chunk.
+        for table in TABLES.values():
+            await session.execute(text(f"ANALYZE {table.__tablename__}"))
     made = 0
     for some in _chunks(services):
         rows = [_row(service, card) for service, card in await gather(session, some)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,7 +40,29 @@ def _place(number):
         "latitude": st.just(48.85),
         "longitude": st.just(2.35),
         "distance_km": st.floats(0, 99),
+        "names": st.sampled_from([None, {"ar": "عيادة المرفأ", "ru": "Клиника", "sw": "Kliniki ya bandari"}]),
+        "closed_until": st.sampled_from([None, None, "2026-12-31"]),
+        "mobile": st.booleans(),
+        "confidential": st.booleans(),
+        "free": st.sampled_from(["yes", "no", "unknown"]),
+        "cost": st.sampled_from([None, "12 EUR"]),
+        "walk_in": st.sampled_from(["yes", "no", "unknown"]),
+        "anonymous": st.sampled_from(["yes", "no", "unknown"]),
+        "wheelchair": st.sampled_from(["yes", "no", "unknown"]),
+        "documents": st.lists(st.sampled_from(["passport", "carte Vitale"]), max_size=2, unique=True),
     })  # fmt: skip
+
+
+_WISHES = st.fixed_dictionaries(
+    {"language": st.sampled_from([None, "ar", "wo"]), "no_papers": st.booleans(), "open_now": st.booleans()}
+)
+_DAYS = st.sampled_from([
+    None,
+    {"date": "2026-11-28", "times": None},
+    {"date": "2026-11-28", "times": []},
+    {"date": "2026-11-28", "times": [["2026-11-28T09:00:00+01:00", "2026-11-28T12:00:00+01:00"],
+                                     ["2026-11-28T14:00:00+01:00", "2026-11-29T02:00:00+01:00"]]},
+])  # fmt: skip
 
 
 _FOUND = st.tuples(_place(1), _place(2), _place(3)).map(list)
@@ -58,18 +81,32 @@ def _all_parts(content, response, language, traits):
 
 @pytest.mark.parametrize("channel", sorted(TRAITS))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(language=st.sampled_from(SHIPPED), found=_FOUND)
-def test_any_three_places_fit_and_all_of_them_are_said(content, channel, language, found):
-    about = {"service": "hiv_test", "near": "Paris", "country": "FR", "found": found, "radius_km": 25.0, "total": 9}
-    _check(content, Response("places", about), channel, language, [place["name"] for place in found])
+@given(language=st.sampled_from(SHIPPED), found=_FOUND, wishes=_WISHES, widened=st.booleans())
+def test_any_three_places_fit_and_all_of_them_are_said(content, channel, language, found, wishes, widened):
+    about = {"service": "hiv_test", "near": "Paris", "country": "FR", "found": found, "radius_km": 25.0, "total": 9,
+             "wishes": wishes, "widened": widened}  # fmt: skip
+    called = [(place["names"] or {}).get(language, place["name"]) for place in found]
+    _check(content, Response("places", about), channel, language, called)
 
 
 @pytest.mark.parametrize("channel", sorted(TRAITS))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(language=st.sampled_from(SHIPPED), place=_place(1))
-def test_any_place_fits_and_all_of_it_is_said(content, channel, language, place):
+@given(language=st.sampled_from(SHIPPED), place=_place(1), day=_DAYS)
+def test_any_place_fits_and_all_of_it_is_said(content, channel, language, place, day):
     wanted = [place["name"], place["phone"]]
-    _check(content, Response("place", {"place": place}), channel, language, wanted)
+    _check(content, Response("place", {"place": place, "day": day}), channel, language, wanted)
+
+
+@pytest.mark.parametrize("channel", sorted(TRAITS))
+@pytest.mark.parametrize(("kind", "country", "line"), [("violence", "FR", "3919"), ("hiv_test", "XX", None)])
+def test_nothing_near_says_how_far_and_whom_to_call(content, language, channel, kind, country, line):
+    about = {"service": kind, "near": "Paris", "country": country, "found": [], "radius_km": 100.0, "total": 0,
+             "widened": True, "nearest_km": 312.4}  # fmt: skip
+    said = "".join(
+        message.text for message in _all_parts(content, Response("places", about), language, TRAITS[channel])
+    )
+    assert "312" in "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in said)
+    assert line is None or line in said
 
 
 def _check(content, response, channel, language, wanted):

@@ -198,9 +198,7 @@ async def test_added_changed_gone_and_back(database, tmp_path):
     report = await load(database, folder, today=TODAY)
     assert (report.added, report.changed, report.unchanged, report.missing) == (("d",), ("b",), ("a",), ("c",))
     async with database.begin(read_only=True) as session:
-        status = dict(
-            (await session.execute(select(models.Listing.id, hsds.Service.status).join(hsds.Service))).all()
-        )
+        status = dict((await session.execute(select(models.Listing.id, hsds.Service.status).join(hsds.Service))).all())
         assert status == {"a": "active", "b": "active", "c": "inactive", "d": "active"}
         changed = terms.stable_id("service_at_location", "b")
         schedules = await session.scalars(
