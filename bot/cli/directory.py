@@ -10,6 +10,9 @@ import click
 from rich.table import Table
 
 from bot.cli.console import fail, out, print_table, quiet_logs, read_settings, run
+from bot.cli.directory_import import import_
+from bot.cli.directory_keeping import close, verify
+from bot.cli.directory_template import template
 from bot.cli.prepare import prepare
 from bot.content.load import SERVICES
 from bot.db import Database, now
@@ -21,6 +24,10 @@ from bot.settings import Settings
 @click.group()
 def directory() -> None:
     """Places that help, from content/directory."""
+
+
+for _command in (import_, template, verify, close):
+    directory.add_command(_command)
 
 
 @directory.command("search")

@@ -143,12 +143,13 @@ class Intake:
         if table == "service":
             self._spared.update(ids)
 
-    async def finish(self, *, retire: bool) -> Report:
+    async def finish(self, *, retire: bool, tables: Iterable[str] = tuple(TABLES)) -> Report:
         """Remove what no longer belongs to the rows of the file, bring the search up to date, and report.
 
-        retire: listings that are missing from the file are no longer shown (their rows stay).
+        retire: listings that are missing from the file are no longer shown (their rows stay). tables: those that the
+        file speaks of; a list of services without any opening hours does not say that there are none.
         """
-        await self._remove_parts()
+        await self._remove_parts(set(tables))
         missing = await self._missing()
         if retire:
             for some in _chunks(list(missing.values())):
@@ -238,9 +239,11 @@ class Intake:
 
     # --- Finishing ---
 
-    async def _remove_parts(self) -> None:
+    async def _remove_parts(self, tables: set[str]) -> None:
         """Take away what belonged to a row of the file before and is not in the file any more."""
         for table, columns in _PARTS.items():
+            if table not in tables:
+                continue
             model = TABLES[table].__table__
             gone: set[str] = set()
             for column in columns:

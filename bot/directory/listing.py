@@ -67,7 +67,7 @@ def check(folder: Path, *, today: date | None = None) -> tuple[dict[str, list[Ro
     for path in staff_files(folder):
         listed[path.name] = list(read(path, today or now().date(), seen, faults))
     if not listed:
-        faults.append(f"{folder}: no .csv or .xlsx file here; the places are read from files such as partners.csv")
+        faults.append(f"{folder}: no .csv file here, and no .xlsx; the places are read from files such as partners.csv")
     return listed, tuple(faults)
 
 

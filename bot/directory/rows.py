@@ -95,16 +95,17 @@ def read(path: Path, today: date, seen: dict[str, str], faults: list[str]) -> It
     def fault(line: int, column: str, text: str) -> None:
         faults.append(f"{path.name}:{line} {column}: {text}")
 
-    for _, row in numbered(path, today, seen, fault):
-        yield row
+    for _, _, row in numbered(path, today, seen, fault):
+        if row:
+            yield row
 
 
 def numbered(
     path: Path, today: date, seen: dict[str, str], fault: Callable[[int, str, str], None]
-) -> Iterator[tuple[int, Row]]:
-    """The good rows of a .csv or .xlsx file with their lines; `fault` is told line, column and what is wrong.
+) -> Iterator[tuple[int, str, Row | None]]:
+    """The rows of a .csv or .xlsx file: line, id as it stands there, and the row, or None if anything in it is wrong.
 
-    What is wrong with the file as a whole has the column "file" or "header", and then there are no more rows.
+    `fault` is told line, column and what is wrong. What is wrong with the file as a whole has the column "file" or "header", and then there are no more rows.
     """
     header: list[str] = []
     try:
@@ -120,14 +121,16 @@ def numbered(
                 fault(line, "row", f"has {len(cells)} cells, not {len(header)}; "
                       'put text that contains a comma between "double quotes"')  # fmt: skip
                 continue
+            id_ = cells[header.index("id")].strip()
+            if id_ == EXAMPLE:
+                continue
             row = _Reading(dict(zip(header, cells)), line, today, fault).row()
-            if row is None or row.id == EXAMPLE:
-                continue
-            if row.id in seen:
-                fault(line, "id", f"'{row.id}' is taken by {seen[row.id]}; give every place its own")
-                continue
-            seen[row.id] = f"{path.name}:{line}"
-            yield line, row
+            if row and id_ in seen:
+                fault(line, "id", f"'{id_}' is taken by {seen[id_]}; give every place its own")
+                row = None
+            if row:
+                seen[id_] = f"{path.name}:{line}"
+            yield line, id_, row
         if not header:
             _header_is_good([], fault)
     except SheetFault as error:

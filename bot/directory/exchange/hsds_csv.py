@@ -48,6 +48,11 @@ class HsdsCsv:
         if not self._files:
             raise Unreadable(f"{path}: holds none of the files of HSDS, such as services.csv")
 
+    @property
+    def spoken_of(self) -> set[str]:
+        """The tables that the file has something to say about, were it that they are empty."""
+        return set(self._files)
+
     def tables(self, progress: Progress) -> Iterator[tuple[str, Iterator[Raw]]]:
         """Each table that is there with its rows, what is referred to first; the rows must be read in that order."""
         total = sum(self._sizes[file] for file in self._files.values()) or 1

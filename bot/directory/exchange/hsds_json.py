@@ -57,6 +57,7 @@ class HsdsJson:
         self._paths = paths
         self._faults = faults
         self._scratch = Scratch()
+        self.spoken_of: set[str] = set()
 
     def tables(self, progress: Progress) -> Iterator[tuple[str, Iterator[Raw]]]:
         """Each table that is there with its rows, what is referred to first. Raises Unreadable."""
@@ -94,6 +95,7 @@ class HsdsJson:
             elif tabular := [key for key in keys if key in _FILES]:
                 for key in tabular:
                     file.seek(0)
+                    self.spoken_of.add(_FILES[key])
                     for number, record in enumerate(ijson.items(file, f"{key}.item", use_float=True)):
                         if self._is_object(record, where := f"{name}/{key}/{number}"):
                             yield _FILES[key], record, where
@@ -130,6 +132,7 @@ class HsdsJson:
     # --- Taking them apart ---
 
     def _flatten(self, table: str, record: dict[str, Any], where: str, more: dict[str, Any] | None = None) -> None:
+        self.spoken_of.add(table)
         cells = dict(more or ())
         columns = TABLES[table].__table__.columns
         id_ = record.get("id")
@@ -139,6 +142,7 @@ class HsdsJson:
                 self._flatten(target, value, f"{where}/{key}")
                 cells[column] = value.get("id")
             elif key in PARTS and isinstance(value, list):
+                self.spoken_of.add(PARTS[key])
                 for number, part in enumerate(value):
                     place = f"{where}/{key}/{number}"
                     if self._is_object(part, place):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.directory.intake import Fault
+from bot.directory.intake import Entry, Fault
 
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of it is done, 0 to 1."""
@@ -61,3 +61,12 @@ class Faults:
             if count > _SHOWN
         ]
         return (*self._told, *more)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a file that is no table of HSDS: what it is called, and what it makes; None if it was refused."""
+
+    listing: str
+    where: str
+    entries: tuple[Entry, ...] | None
