@@ -43,7 +43,7 @@ def verify(id_: str, by: str, day: datetime | None) -> None:
 @click.command()
 @click.argument("id_", metavar="ID")
 @_BY
-@click.option("--until", type=_DAY, metavar="DAY", help="The first day on which it is open again.")
+@click.option("--until", type=_DAY, metavar="DAY", help="The last day on which it is closed.")
 @click.option("--for-good", is_flag=True, help="It will not open again.")
 def close(id_: str, by: str, until: datetime | None, for_good: bool) -> None:
     """Note that the place ID is closed, so that nobody is sent there.
@@ -54,8 +54,8 @@ def close(id_: str, by: str, until: datetime | None, for_good: bool) -> None:
     if for_good == (until is not None):
         fail("say either --until DAY or --for-good")
     day = until.date() if until else None
-    if day and day <= now().date():
-        fail(f"--until {day}: lies not in the future; then the place is open")
+    if day and day < now().date():
+        fail(f"--until {day}: is over; then the place is open again")
     cells = {"closed_until": day.isoformat()} if day else None
     run(_note(read_settings(), id_, cells, lambda session, place: byhand.close(session, place, _name(by), day)))
 

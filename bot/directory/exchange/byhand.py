@@ -56,7 +56,7 @@ async def verify(session: AsyncSession, place: Noted, by: str, day: date) -> Non
 
 
 async def close(session: AsyncSession, place: Noted, by: str, until: date | None) -> None:
-    """Closed until a day (the first on which it is open again), or for good (None)."""
+    """Closed until a day (the last on which it is closed), or for good (None)."""
     values = {"status": _CLOSED_FOR_GOOD} if until is None else {"closed_until": until.isoformat()}
     await _change(session, place, CLOSED, by, now().date(), values)
 
