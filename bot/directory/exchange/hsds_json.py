@@ -139,7 +139,7 @@ class HsdsJson:
         for key, value in record.items():
             if key in WHOLES and isinstance(value, dict):
                 target, column = WHOLES[key]
-                self._flatten(target, value, f"{where}/{key}")
+                self._flatten(target, value, f"{where}/{key}", _runner(record, cells) if key == "program" else None)
                 cells[column] = value.get("id")
             elif key in PARTS and isinstance(value, list):
                 self.spoken_of.add(PARTS[key])
@@ -173,6 +173,13 @@ def top_keys(file: BinaryIO) -> list[str] | None:
         if depth == 0:
             return keys
     return keys
+
+
+def _runner(service: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A program inside a service does not say whose it is: of the organization that runs the service."""
+    whole = service.get("organization")
+    named = whole.get("id") if isinstance(whole, dict) else None
+    return {"organization_id": named or service.get("organization_id") or more.get("organization_id")}
 
 
 def _owner(table: str, owner: str, id_: Any) -> dict[str, Any]:
