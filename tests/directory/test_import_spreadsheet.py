@@ -148,7 +148,7 @@ def test_the_workbook_has_all_columns_choices_and_explanations(tmp_path):
     names = columns((SHIPPED / "README.md").read_text("utf-8"))
     assert [cell.value for cell in made["places"][1]] == names and set(ALL) < set(names)
     offered = {
-        names[choice.sqref.ranges[0].min_col - 1]: choice for choice in made["places"].data_validations.dataValidation
+        names[next(iter(choice.sqref.ranges)).min_col - 1]: choice for choice in made["places"].data_validations.dataValidation
     }
     assert set(offered) == {*CHOICES, "kinds", "populations"} and set(YES_NO_FACTS) < set(offered)
     for name, choice in offered.items():
