@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from rich.console import Console
 from rich.table import Table
@@ -40,7 +41,7 @@ def rows(places: int) -> Iterator[tuple[str, dict]]:
     chance = Random(5)
 
     def id_(table: str, number: int) -> str:
-        return str(uuid.UUID(int=hash((table, number)) % (1 << 61) << 64 | number, version=4))
+        return str(uuid.UUID(int=crc32(table.encode()) << 80 | number, version=4))
 
     for n in range(places):
         organization, service = id_("organization", n // 5), id_("service", n)

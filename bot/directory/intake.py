@@ -121,6 +121,7 @@ class Intake:
         self._seen: dict[str, set[str]] = {table: set() for table in TABLES}
         self._old_owners: dict[str, set[str]] = {table: set() for table in _OWNERS}
         self._spared: set[str] = set()
+        self._was_empty: dict[str, bool] = {}
         self._listings: dict[str, str] = {}
         self._listing_of: dict[str, str] = {}
         self._new: set[str] = set()
@@ -176,22 +177,26 @@ class Intake:
     async def _write(self, table: str, rows: dict[str, Entry]) -> None:
         model = TABLES[table].__table__
         columns = [column.name for column in model.columns]
+        blank = dict.fromkeys(columns)
+        if table not in self._was_empty:
+            self._was_empty[table] = (await self._session.execute(select(model.c.id).limit(1))).first() is None
         counts = self._counts.setdefault(table, [0, 0, 0, 0])
         added: list[dict] = []
         changed: list[dict] = []
         for ids in _chunks(list(rows)):
-            there = {
-                row.id: row._mapping for row in await self._session.execute(select(model).where(model.c.id.in_(ids)))
-            }
+            # In a table that was empty only what this import wrote can be there: a first import asks for nothing.
+            known = [id_ for id_ in ids if id_ in self._seen[table]] if self._was_empty[table] else ids
+            found = await self._session.execute(select(model).where(model.c.id.in_(known))) if known else ()
+            there = {row.id: tuple(row) for row in found}
             for id_ in ids:
                 entry = rows[id_]
-                values = {name: entry.values.get(name) for name in columns}
+                values = blank | entry.values
                 old = there.get(id_)
                 if entry.listing is not None and table in _OWNERS:
                     self._listing_of[id_] = entry.listing
                 if old is not None and table in _OWNERS:
                     self._old_owners[table].add(id_)
-                if old is not None and not _differ(table, old, values):
+                if old is not None and not _differ(table, columns, old, values):
                     counts[2] += 1
                     continue
                 (added if old is None else changed).append(_dated(table, values))
@@ -300,11 +305,12 @@ def _dated(table: str, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _differ(table: str, old: Any, values: dict[str, Any]) -> bool:
-    if table == "service" and values.get("last_modified") is None:
-        # The day of the last change is ours to set; it is no change by itself.
-        return any(old[name] != value for name, value in values.items() if name != "last_modified")
-    return any(old[name] != value for name, value in values.items())
+def _differ(table: str, columns: list[str], old: tuple[Any, ...], values: dict[str, Any]) -> bool:
+    if old == tuple(values.values()):
+        return False
+    # The day of the last change is ours to set where the file tells none; it is no change by itself.
+    ours = {"last_modified"} if table == "service" and values["last_modified"] is None else ()
+    return any(before != values[name] for name, before in zip(columns, old) if name not in ours)
 
 
 def _chunks(ids: list[str]) -> Iterator[list[str]]:

@@ -67,6 +67,12 @@ def rules(table: str) -> dict[str, Rule]:
     return {column.name: _rule(table, column) for column in TABLES[table].__table__.columns}
 
 
+@lru_cache(maxsize=None)
+def needed(table: str) -> tuple[Rule, ...]:
+    """The rules of the columns that a row cannot be without."""
+    return tuple(rule for rule in rules(table).values() if rule.needed)
+
+
 def _rule(table: str, column: Column) -> Rule:
     key = (table, column.name)
     fill = None
@@ -141,6 +147,8 @@ def _formatted(is_right: Callable[[str], Any], web: bool) -> Callable[[Any, Warn
 
 
 def _id(cell: Any, warn: Warn) -> str:
+    if isinstance(cell, str) and _UUID.fullmatch(cell):
+        return cell
     text = _plain(cell, warn).strip()
     if not _UUID.fullmatch(text):
         lower = text.lower()

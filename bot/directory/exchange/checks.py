@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.directory.exchange.cells import Wrong, rules
+from bot.directory.exchange.cells import Wrong, needed, rules
 from bot.directory.exchange.source import Faults, Raw
 from bot.directory.hsds import TABLES
 from bot.directory.intake import Entry
@@ -87,8 +87,9 @@ class Checker:
             except Wrong as error:
                 wrong = True
                 self._faults.refuse(raw.where, name, str(error))
-        for name, rule in known.items():
-            if not rule.needed or not _is_empty(values.get(name)):
+        for rule in needed(table):
+            name = rule.name
+            if not _is_empty(values.get(name)):
                 continue
             if rule.fill is not None:
                 values[name] = rule.fill
@@ -158,9 +159,9 @@ class Checker:
 
     @staticmethod
     def _targets(table: str, values: dict[str, Any]) -> Iterable[tuple[str, str]]:
-        yield from REFERENCES[table].items()
         if table == "attribute" and values["link_entity"] in TABLES:
-            yield "link_id", values["link_entity"]
+            return [*REFERENCES[table].items(), ("link_id", values["link_entity"])]
+        return REFERENCES[table].items()
 
     def _leads_somewhere(self, table: str, raw: Raw, values: dict[str, Any]) -> bool:
         """Whether all that the row cannot be without is there; what it can be without is emptied if it is not."""
