@@ -279,9 +279,7 @@ class Intake:
             .where(Listing.dataset == self._dataset, Service.status == "active")
             .order_by(Listing.id)
         )
-        return {
-            id_: service for id_, service in rows if id_ not in self._listings and service not in self._spared
-        }
+        return {id_: service for id_, service in rows if id_ not in self._listings and service not in self._spared}
 
     async def _services_moved(self) -> list[str]:
         """The services whose spots may differ now."""

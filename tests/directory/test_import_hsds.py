@@ -68,9 +68,7 @@ async def everything(database: Database) -> dict[str, list[tuple]]:
     """All rows of all tables of the standard, but for the day of the last change, which is ours."""
     async with database.begin(read_only=True) as session:
         return {
-            name: sorted(
-                (tuple(str(row[c]) for c in row if c != "last_modified") for row in rows.mappings()), key=str
-            )
+            name: sorted((tuple(str(row[c]) for c in row if c != "last_modified") for row in rows.mappings()), key=str)
             for name, table in TABLES.items()
             for rows in [await session.execute(select(table.__table__))]
         }

@@ -81,7 +81,10 @@ async def test_the_staff_s_own_places_are_left_to_their_files(database, tmp_path
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [(list(COLUMNS[1:]), "the column 'id' stands there 0 times"), ([*COLUMNS, "colour"], "no column is called 'colour'")],
+    [
+        (list(COLUMNS[1:]), "the column 'id' stands there 0 times"),
+        ([*COLUMNS, "colour"], "no column is called 'colour'"),
+    ],
 )
 async def test_a_wrong_header_refuses_everything(database, tmp_path, header, said):
     with pytest.raises(Unreadable, match=said):
@@ -148,7 +151,8 @@ def test_the_workbook_has_all_columns_choices_and_explanations(tmp_path):
     names = columns((SHIPPED / "README.md").read_text("utf-8"))
     assert [cell.value for cell in made["places"][1]] == names and set(ALL) < set(names)
     offered = {
-        names[next(iter(choice.sqref.ranges)).min_col - 1]: choice for choice in made["places"].data_validations.dataValidation
+        names[next(iter(choice.sqref.ranges)).min_col - 1]: choice
+        for choice in made["places"].data_validations.dataValidation
     }
     assert set(offered) == {*CHOICES, "kinds", "populations"} and set(YES_NO_FACTS) < set(offered)
     for name, choice in offered.items():

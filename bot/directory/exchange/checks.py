@@ -27,9 +27,7 @@ _OUR_OWN = {"taxonomy": set(TAXONOMIES), "taxonomy_term": set(fixed_terms())}
 """Farol's own words, which a file may carry (our exports do) and must not change."""
 
 REFERENCES: dict[str, dict[str, str]] = {
-    name: {
-        column.name: key.column.table.name for column in table.__table__.columns for key in column.foreign_keys
-    }
+    name: {column.name: key.column.table.name for column in table.__table__.columns for key in column.foreign_keys}
     for name, table in TABLES.items()
 }
 """Table -> its columns that refer to a row -> the table of that row."""

@@ -117,7 +117,9 @@ class HsdsCsv:
         header = [cell.strip() for cell in cells]
         known = {column.name for column in TABLES[table].__table__.columns}
         if "id" not in header:
-            hint = "; its columns are separated by semicolons, save it with commas" if any(";" in c for c in cells) else ""
+            hint = (
+                "; its columns are separated by semicolons, save it with commas" if any(";" in c for c in cells) else ""
+            )
             raise Unreadable(f"{name}:1: the first line must name the columns, and 'id' is not among them{hint}")
         for column in dict.fromkeys(header):
             if column not in known:

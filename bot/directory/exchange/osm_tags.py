@@ -65,9 +65,7 @@ def is_wanted(tags: dict[str, str]) -> bool:
     """Whether an element is a place that helps; what is closed for good (disused:amenity=...) has other keys."""
     if any(one in LIVED_IN for one in values(tags, "social_facility")):
         return False
-    return any(
-        one in allowed for key, allowed in WANTED.items() for one in values(tags, key)
-    )
+    return any(one in allowed for key, allowed in WANTED.items() for one in values(tags, key))
 
 
 def read(table: dict[tuple[str, str], tuple[str, ...]], tags: dict[str, str]) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ def set_cells(folder: Path, id_: str, cells: dict[str, str]) -> Path:
 
     Raises NotThere.
     """
-    return _change(folder, lambda path: _set_in_csv(path, id_, cells) if _is_csv(path) else _set_in_book(path, id_, cells))
+    return _change(
+        folder, lambda path: _set_in_csv(path, id_, cells) if _is_csv(path) else _set_in_book(path, id_, cells)
+    )
 
 
 def remove(folder: Path, id_: str) -> Path:
@@ -62,7 +64,9 @@ def _set_in_csv(path: Path, id_: str, cells: dict[str, str]) -> bool:
         header.append(column)
         for record in records:
             end = record[-1][1]
-            edits.append((end, end, "," + (column if record is records[0] else _quoted(value) if record is row else "")))
+            edits.append(
+                (end, end, "," + (column if record is records[0] else _quoted(value) if record is row else ""))
+            )
     # From the end, so that places before stay where they are; those added at one place come in the order given.
     for start, end, new in sorted(reversed(edits), key=lambda edit: edit[0], reverse=True):
         text = text[:start] + new + text[end:]
