@@ -71,6 +71,16 @@ async def test_the_same_extract_twice_changes_nothing(either, tmp_path):
     assert await everything(either) == there and outcome.report.unchanged == ("osm-node-1", "osm-node-2")
 
 
+async def test_an_operator_written_in_two_ways_is_one_and_the_same_every_time(database, tmp_path):
+    plain = {"amenity": "clinic", "name": "Clinic"}
+    path = overpass(tmp_path, *(node(n, plain | {"operator": "Caritas" if n < 301 else "caritas"}) for n in range(600)))
+    await bring_in(database, path, "osm")
+    outcome = await bring_in(database, path, "osm")
+    assert outcome.report.tables["organization"] == (0, 0, 1, 0)
+    async with database.begin(read_only=True) as session:
+        assert (await session.scalars(select(TABLES["organization"].name))).all() == ["Caritas"]
+
+
 async def test_ways_and_relations_are_where_their_centre_is(database, tmp_path):
     way = {"type": "way", "id": 5, "center": {"lat": 38.7, "lon": -9.1}, "tags": CLINIC}
     nowhere = {"type": "relation", "id": 6, "tags": CLINIC, "members": []}

@@ -99,6 +99,7 @@ async def _take_tables(
 async def _take_places(
     session: AsyncSession, places: Iterator[Place], intake: Intake, dataset: str, faults: Faults
 ) -> None:
+    shared: set[str] = set()
     for some in _batches(places, _BATCH // 10):
         rows = await session.execute(
             select(Listing.id, Listing.dataset).where(Listing.id.in_([place.listing for place in some]))
@@ -112,7 +113,9 @@ async def _take_places(
             elif place.entries is None:
                 intake.spare("service", [stable_id("service", place.listing)])
             else:
-                entries.extend(place.entries)
+                # An organization of several places, here "Caritas" and there "caritas": the first name counts.
+                entries.extend(one for one in place.entries if one.listing or one.values["id"] not in shared)
+                shared.update(one.values["id"] for one in place.entries if not one.listing)
         await intake.take(await keep_by_hand(session, entries, faults))
 
 
