@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.directory.exchange.cells import Wrong, needed, rules
-from bot.directory.exchange.source import Faults, Raw
+from bot.directory.exchange.source import Faults, Raw, kept_by
 from bot.directory.hsds import TABLES
 from bot.directory.intake import Entry
 from bot.directory.models import Listing
@@ -117,8 +117,8 @@ class Checker:
     # --- Whose it is ---
 
     async def _ours(self, good: list[tuple[Raw, dict[str, Any]]]) -> list[tuple[Raw, dict[str, Any]]]:
-        """Without the services that another dataset brought: two sources would undo each other's work for ever."""
-        kept_by: dict[str, str] = {}
+        """Without the services that another dataset brought."""
+        elsewhere: dict[str, str] = {}
         for ids in _chunks([values["id"] for _, values in good]):
             rows = await self._session.execute(
                 select(Listing.service_id, Listing.id, Listing.dataset).where(Listing.service_id.in_(ids))
@@ -127,12 +127,12 @@ class Checker:
                 if dataset == self._dataset:
                     self._listings[service] = listing
                 else:
-                    kept_by[service] = dataset
+                    elsewhere[service] = dataset
         for raw, values in good:
-            if dataset := kept_by.get(values["id"]):
-                self._faults.refuse(raw.where, "id", f"'{values['id']}' is kept by the dataset '{dataset}' already")
+            if dataset := elsewhere.get(values["id"]):
+                self._faults.refuse(raw.where, "id", kept_by(values["id"], dataset))
                 self.refused["service"].add(values["id"])
-        return [(raw, values) for raw, values in good if values["id"] not in kept_by]
+        return [(raw, values) for raw, values in good if values["id"] not in elsewhere]
 
     def _listing(self, table: str, values: dict[str, Any]) -> str | None:
         service = values["id"] if table == "service" else values.get("service_id")

@@ -20,7 +20,7 @@ from bot.directory.exchange.byhand import keep_by_hand
 from bot.directory.exchange.checks import Checker
 from bot.directory.exchange.forms import TableSource, recognise
 from bot.directory.exchange.openstreetmap import OpenStreetMap
-from bot.directory.exchange.source import Faults, Place, Progress, Raw, Unreadable
+from bot.directory.exchange.source import Faults, Place, Progress, Raw, Unreadable, kept_by
 from bot.directory.exchange.surroundings import Surroundings
 from bot.directory.hsds import TABLES
 from bot.directory.intake import Entry, Intake, Report, ensure_terms
@@ -104,12 +104,12 @@ async def _take_places(
         rows = await session.execute(
             select(Listing.id, Listing.dataset).where(Listing.id.in_([place.listing for place in some]))
         )
-        kept_by = {id_: name for id_, name in rows if name != dataset}
+        elsewhere = {id_: name for id_, name in rows if name != dataset}
         entries: list[Entry] = []
         for place in some:
-            if name := kept_by.get(place.listing):
+            if name := elsewhere.get(place.listing):
                 if place.entries is not None:
-                    faults.refuse(place.where, "id", f"'{place.listing}' is kept by the dataset '{name}' already")
+                    faults.refuse(place.where, "id", kept_by(place.listing, name))
             elif place.entries is None:
                 intake.spare("service", [stable_id("service", place.listing)])
             else:

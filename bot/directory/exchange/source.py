@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.directory.intake import Entry, Fault
+from bot.directory.listing import DATASET as STAFF
 
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of it is done, 0 to 1."""
@@ -28,6 +29,12 @@ class Raw:
     table: str
     values: dict[str, Any]
     where: str
+
+
+def kept_by(id_: str, dataset: str) -> str:
+    """Why a place that another dataset brought is refused: two sources would undo each other's work for ever."""
+    hint = "" if dataset == STAFF else f"; a newer file of the same data needs --dataset {dataset}"
+    return f"'{id_}' is kept by the dataset '{dataset}' already{hint}"
 
 
 class Faults:
