@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import click
 from rich.table import Table
 
+from bot import migrations
 from bot.cli.console import fail, out, print_table, quiet_logs, read_settings, run
+from bot.cli.directory_import import import_
+from bot.cli.directory_keeping import close, verify
+from bot.cli.directory_template import template
 from bot.cli.prepare import prepare
 from bot.content.load import SERVICES
 from bot.db import Database, now
 from bot.directory import coverage, listing, places, search
+from bot.directory.kept import Kept, kept
 from bot.directory.rows import Row
 from bot.settings import Settings
 
@@ -21,6 +27,10 @@ from bot.settings import Settings
 @click.group()
 def directory() -> None:
     """Places that help, from content/directory."""
+
+
+for _command in (import_, template, verify, close):
+    directory.add_command(_command)
 
 
 @directory.command("search")
@@ -66,39 +76,54 @@ async def _find(settings: Settings, near: str, service: str | None, wanted: dict
 @directory.command()
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 def stats(as_json: bool) -> None:
-    """What the files of places hold, country by country; the samples are not counted."""
+    """What the files of places and the imported data hold, country by country; the samples are not counted."""
     found = coverage.of_countries(_rows())
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
         return
-    heads = ["", "kinds of service", "places", "verified", "papers known", "reachable"]
+    heads = ["data", "country", "kinds of service", "places", "verified", "papers known", "reachable"]
     rows = [
         [
+            one.dataset,
             one.country,
             ", ".join(f"{kind} {count}" for kind, count in one.kinds.items()) or "-",
             *map(str, (one.places, one.verified, one.papers_known, one.reachable)),
         ]
         for one in found
     ]
-    print_table(heads, rows, "papers known: whether an identity paper or a status is asked for", 2)
+    print_table(heads, rows, "papers known: whether an identity paper or a status is asked for", 3)
 
 
 @directory.command()
 @click.option("--days", default=180, show_default=True, type=click.IntRange(1), help="Verified longer ago than this.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 def stale(days: int, as_json: bool) -> None:
-    """The places nobody has verified lately: to be called or visited, then noted in the column last_verified."""
+    """The places nobody has verified lately: to be called or visited, then noted with `verify`."""
     found = coverage.stale(_rows(), now().date(), days)
     if as_json:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1, default=str))
         return
-    rows = [[one.id, one.name, one.country, str(one.verified or "never"), str(one.read or "-")] for one in found]
-    print_table(["id", "name", "country", "verified", "source read"], rows, f"not verified for {days} days", 5)
+    rows = [
+        [one.id, one.name, one.country, str(one.verified or "never"), str(one.read or "-"), one.dataset]
+        for one in found
+    ]
+    print_table(["id", "name", "country", "verified", "source read", "data"], rows, f"not verified for {days} days", 6)
 
 
-def _rows() -> list[Row]:
-    """All places in the files; leaves with their faults."""
-    listed, faults = listing.check(read_settings().content_dir / "directory")
+def _rows() -> list[Row | Kept]:
+    """All places in the files, then those that were imported; leaves with the faults of the files."""
+    settings = read_settings()
+    listed, faults = listing.check(settings.content_dir / "directory")
     if faults:
         fail("\n".join(faults))
-    return [row for rows in listed.values() for row in rows]
+    return [*(row for rows in listed.values() for row in rows), *asyncio.run(_kept(settings))]
+
+
+async def _kept(settings: Settings) -> list[Kept]:
+    database = Database(settings.database)
+    try:
+        await migrations.upgrade(database)
+        async with database.begin(read_only=True) as session:
+            return [one async for one in kept(session, listing.DATASET)]
+    finally:
+        await database.close()

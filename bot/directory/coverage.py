@@ -7,8 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from bot.directory.kept import Kept
 from bot.directory.rows import Row
 from bot.directory.terms import Answer
+
+STAFF = "content"
+"""What the staff's own files are called among the datasets (bot.directory.listing.DATASET)."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class CountryCoverage:
     verified: int
     papers_known: int
     reachable: int
+    dataset: str = STAFF
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,16 @@ class Stale:
     country: str
     verified: date | None
     read: date | None
+    dataset: str = STAFF
 
 
-def of_countries(rows: Iterable[Row]) -> list[CountryCoverage]:
-    """One for each country, by code. Samples are no places."""
-    by_country: dict[str, list[Row]] = {}
+def of_countries(rows: Iterable[Row | Kept]) -> list[CountryCoverage]:
+    """One for each country of each dataset, the staff's own first, by code. Samples are no places."""
+    by_country: dict[tuple[bool, str, str], list[Row | Kept]] = {}
     for row in rows:
         if row.sample is not Answer.YES:
-            by_country.setdefault(row.country, []).append(row)
+            dataset = _dataset(row)
+            by_country.setdefault((dataset != STAFF, dataset, row.country), []).append(row)
     return [
         CountryCoverage(
             code,
@@ -49,17 +56,22 @@ def of_countries(rows: Iterable[Row]) -> list[CountryCoverage]:
             sum(row.last_verified is not None for row in own),
             sum(Answer.UNKNOWN not in (row.id_required, row.status_required) for row in own),
             sum(bool(row.phone or row.email or row.website) for row in own),
+            dataset,
         )
-        for code, own in sorted(by_country.items())
+        for (_, dataset, code), own in sorted(by_country.items())
     ]
 
 
-def stale(rows: Iterable[Row], today: date, days: int) -> list[Stale]:
+def stale(rows: Iterable[Row | Kept], today: date, days: int) -> list[Stale]:
     """The places nobody has verified for that many days, never verified ones first, then the longest ago."""
     limit = today - timedelta(days=days)
     found = [
-        Stale(row.id, row.name, row.country, row.last_verified, row.source_read)
+        Stale(row.id, row.name, row.country, row.last_verified, row.source_read, _dataset(row))
         for row in rows
         if row.sample is not Answer.YES and (row.last_verified is None or row.last_verified < limit)
     ]
     return sorted(found, key=lambda one: (one.verified or date.min, one.country, one.id))
+
+
+def _dataset(row: Row | Kept) -> str:
+    return row.dataset if isinstance(row, Kept) else STAFF

@@ -37,8 +37,10 @@ _PARTS = {
 }
 """Table -> the columns that name what a row is a part of. Parts that a file no longer has go away with the import."""
 _OWNERS = ("service", "location", "organization", "service_at_location", "contact", "phone")
-_POINTERS = ("id", "service_id", "location_id", "service_at_location_id", "link_id")
+_POINTERS = ("service_id", "location_id", "service_at_location_id", "link_id")
 """Columns by which a changed row leads to the services whose spots must be worked out again."""
+_PLACES = ("service", "location", "service_at_location")
+"""Tables whose own rows do."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,9 @@ class Intake:
         self._dataset = dataset
         self._counts: dict[str, list[int]] = {}
         self._seen: dict[str, set[str]] = {table: set() for table in TABLES}
-        self._old_owners: set[str] = set()
+        self._old_owners: dict[str, set[str]] = {table: set() for table in _OWNERS}
+        self._spared: set[str] = set()
+        self._was_empty: dict[str, bool] = {}
         self._listings: dict[str, str] = {}
         self._listing_of: dict[str, str] = {}
         self._new: set[str] = set()
@@ -134,12 +138,19 @@ class Intake:
                 await self._write(table, rows)
         await self._note_listings(by_table.get("service", {}))
 
-    async def finish(self, *, retire: bool) -> Report:
+    def spare(self, table: str, ids: Iterable[str]) -> None:
+        """Rows that the file has but that were refused: what is there of them stays, and is not missing."""
+        self._seen[table].update(ids)
+        if table == "service":
+            self._spared.update(ids)
+
+    async def finish(self, *, retire: bool, tables: Iterable[str] = tuple(TABLES)) -> Report:
         """Remove what no longer belongs to the rows of the file, bring the search up to date, and report.
 
-        retire: listings that are missing from the file are no longer shown (their rows stay).
+        retire: listings that are missing from the file are no longer shown (their rows stay). tables: those that the
+        file speaks of; a list of services without any opening hours does not say that there are none.
         """
-        await self._remove_parts()
+        await self._remove_parts(set(tables))
         missing = await self._missing()
         if retire:
             for some in _chunks(list(missing.values())):
@@ -147,7 +158,11 @@ class Intake:
                     update(Service).where(Service.id.in_(some)).values(status="inactive", last_modified=now())
                 )
             self._moved.update(missing.values())
-        await spots.refresh(self._session, await self._services_moved())
+        moved = await self._services_moved()
+        await spots.refresh(self._session, moved)
+        # A place that moved, or its address or hours, is a change of every listing there.
+        listing_of = {service: listing for listing, service in self._listings.items()}
+        self._touched.update(listing_of[service] for service in moved if service in listing_of)
         return Report(
             added=tuple(one for one in self._listings if one in self._new),
             changed=tuple(one for one in self._listings if one in self._touched and one not in self._new),
@@ -162,26 +177,30 @@ class Intake:
     async def _write(self, table: str, rows: dict[str, Entry]) -> None:
         model = TABLES[table].__table__
         columns = [column.name for column in model.columns]
+        blank = dict.fromkeys(columns)
+        if table not in self._was_empty:
+            self._was_empty[table] = (await self._session.execute(select(model.c.id).limit(1))).first() is None
         counts = self._counts.setdefault(table, [0, 0, 0, 0])
         added: list[dict] = []
         changed: list[dict] = []
         for ids in _chunks(list(rows)):
-            there = {
-                row.id: row._mapping for row in await self._session.execute(select(model).where(model.c.id.in_(ids)))
-            }
+            # In a table that was empty only what this import wrote can be there: a first import asks for nothing.
+            known = [id_ for id_ in ids if id_ in self._seen[table]] if self._was_empty[table] else ids
+            found = await self._session.execute(select(model).where(model.c.id.in_(known))) if known else ()
+            there = {row.id: tuple(row) for row in found}
             for id_ in ids:
                 entry = rows[id_]
-                values = {name: entry.values.get(name) for name in columns}
+                values = blank | entry.values
                 old = there.get(id_)
                 if entry.listing is not None and table in _OWNERS:
                     self._listing_of[id_] = entry.listing
                 if old is not None and table in _OWNERS:
-                    self._old_owners.add(id_)
-                if old is not None and not _differ(table, old, values):
+                    self._old_owners[table].add(id_)
+                if old is not None and not _differ(table, columns, old, values):
                     counts[2] += 1
                     continue
                 (added if old is None else changed).append(_dated(table, values))
-                self._touch(entry.listing, values)
+                self._touch(table, entry.listing, values)
         if added:
             await self._session.execute(insert(model), added)
         if changed:
@@ -194,9 +213,11 @@ class Intake:
         counts[1] += len(changed)
         self._seen[table].update(rows)
 
-    def _touch(self, listing: str | None, values: dict[str, Any]) -> None:
+    def _touch(self, table: str, listing: str | None, values: dict[str, Any]) -> None:
         if listing is not None:
             self._touched.add(listing)
+        if table in _PLACES:
+            self._moved.add(values["id"])
         self._moved.update(values[name] for name in _POINTERS if values.get(name))
 
     async def _note_listings(self, services: dict[str, Entry]) -> None:
@@ -223,21 +244,28 @@ class Intake:
 
     # --- Finishing ---
 
-    async def _remove_parts(self) -> None:
+    async def _remove_parts(self, tables: set[str]) -> None:
         """Take away what belonged to a row of the file before and is not in the file any more."""
-        owners = sorted(self._old_owners)
         for table, columns in _PARTS.items():
+            if table not in tables:
+                continue
             model = TABLES[table].__table__
-            gone: dict[str, dict[str, Any]] = {}
-            for some in _chunks(owners):
-                belongs = or_(*(model.c[column].in_(some) for column in columns))
-                for row in await self._session.execute(select(model).where(belongs)):
-                    if row.id not in self._seen[table]:
-                        gone[row.id] = dict(row._mapping)
-            for values in gone.values():
-                listing = next((self._listing_of[values[c]] for c in columns if values[c] in self._listing_of), None)
-                self._touch(listing, values)
-            for some in _chunks(list(gone)):
+            gone: set[str] = set()
+            for column in columns:
+                # A fact belongs to whatever its link_id names; any other column says the table in its name.
+                owners = (
+                    set().union(*self._old_owners.values())
+                    if column == "link_id"
+                    else self._old_owners[column.removesuffix("_id")]
+                )
+                for some in _chunks(sorted(owners)):
+                    ids = await self._session.scalars(select(model.c.id).where(model.c[column].in_(some)))
+                    gone.update(id_ for id_ in ids if id_ not in self._seen[table])
+            for some in _chunks(sorted(gone)):
+                for row in (await self._session.execute(select(model).where(model.c.id.in_(some)))).mappings():
+                    owned = (row[column] for column in columns)
+                    listing = next((self._listing_of[id_] for id_ in owned if id_ in self._listing_of), None)
+                    self._touch(table, listing, dict(row))
                 await self._session.execute(delete(Attribute).where(Attribute.link_id.in_(some)))
                 await self._session.execute(delete(model).where(model.c.id.in_(some)))
             if gone:
@@ -251,7 +279,7 @@ class Intake:
             .where(Listing.dataset == self._dataset, Service.status == "active")
             .order_by(Listing.id)
         )
-        return {id_: service for id_, service in rows if id_ not in self._listings}
+        return {id_: service for id_, service in rows if id_ not in self._listings and service not in self._spared}
 
     async def _services_moved(self) -> list[str]:
         """The services whose spots may differ now."""
@@ -275,11 +303,12 @@ def _dated(table: str, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _differ(table: str, old: Any, values: dict[str, Any]) -> bool:
-    if table == "service" and values.get("last_modified") is None:
-        # The day of the last change is ours to set; it is no change by itself.
-        return any(old[name] != value for name, value in values.items() if name != "last_modified")
-    return any(old[name] != value for name, value in values.items())
+def _differ(table: str, columns: list[str], old: tuple[Any, ...], values: dict[str, Any]) -> bool:
+    if old == tuple(values.values()):
+        return False
+    # The day of the last change is ours to set where the file tells none; it is no change by itself.
+    ours = {"last_modified"} if table == "service" and values["last_modified"] is None else ()
+    return any(before != values[name] for name, before in zip(columns, old) if name not in ours)
 
 
 def _chunks(ids: list[str]) -> Iterator[list[str]]:

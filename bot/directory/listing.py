@@ -64,11 +64,16 @@ def check(folder: Path, *, today: date | None = None) -> tuple[dict[str, list[Ro
     faults: list[str] = []
     listed: dict[str, list[Row]] = {}
     seen: dict[str, str] = {}
-    for path in sorted(folder.glob("*.csv")):
+    for path in staff_files(folder):
         listed[path.name] = list(read(path, today or now().date(), seen, faults))
     if not listed:
-        faults.append(f"{folder}: no .csv file here; the places are read from files such as partners.csv")
+        faults.append(f"{folder}: no .csv file here, and no .xlsx; the places are read from files such as partners.csv")
     return listed, tuple(faults)
+
+
+def staff_files(folder: Path) -> list[Path]:
+    """The lists of places in a folder. Excel's own lock files ("~$lisbon.xlsx") are none."""
+    return sorted(path for path in folder.glob("*") if path.suffix in (".csv", ".xlsx") and path.name[0] not in "~.")
 
 
 # --- A row as HSDS tells it ---

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
@@ -17,6 +15,7 @@ from babel import Locale
 
 from bot.directory import hours as opening_hours
 from bot.directory.names import NOWHERE
+from bot.directory.sheets import SheetFault, lines
 from bot.directory.terms import POPULATIONS, SERVICE_KINDS, TRANSLATED, Answer
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -78,6 +77,9 @@ class Row:
     """(field, language, text), from columns such as `name:ar`."""
 
 
+EXAMPLE = "sample-of-a-row"
+"""The id of the row that the template shows; it is never loaded."""
+
 COLUMNS = tuple(column.name for column in fields(Row) if column.default is MISSING)
 """The columns that every file has."""
 
@@ -93,31 +95,46 @@ def read(path: Path, today: date, seen: dict[str, str], faults: list[str]) -> It
     def fault(line: int, column: str, text: str) -> None:
         faults.append(f"{path.name}:{line} {column}: {text}")
 
+    for _, _, row in numbered(path, today, seen, fault):
+        if row:
+            yield row
+
+
+def numbered(
+    path: Path, today: date, seen: dict[str, str], fault: Callable[[int, str, str], None]
+) -> Iterator[tuple[int, str, Row | None]]:
+    """The rows of a .csv or .xlsx file: line, id as it stands there, and the row, or None if anything in it is wrong.
+
+    `fault` is told line, column and what is wrong. What is wrong with the file as a whole has the column "file" or "header", and then there are no more rows.
+    """
+    header: list[str] = []
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        return fault(line, "file", "has letters that are not UTF-8; save it as 'CSV UTF-8'")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not _header_is_good(header, fault):
-            return
-        for cells in reader:
+        for line, cells in lines(path):
+            if not header:
+                header = [name.strip() for name in cells]
+                if not _header_is_good(header, fault):
+                    return
+                continue
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
-                fault(reader.line_num, "row", f"has {len(cells)} cells, not {len(header)}; "
+                fault(line, "row", f"has {len(cells)} cells, not {len(header)}; "
                       'put text that contains a comma between "double quotes"')  # fmt: skip
                 continue
-            if row := _Reading(dict(zip(header, cells)), reader.line_num, today, fault).row():
-                here = f"{path.name}:{reader.line_num}"
-                if row.id in seen:
-                    fault(reader.line_num, "id", f"'{row.id}' is taken by {seen[row.id]}; give every place its own")
-                seen.setdefault(row.id, here)
-                yield row
-    except csv.Error as error:
-        fault(reader.line_num, "file", f"is not readable as CSV ({error}); look for a quote that is never closed")
+            id_ = cells[header.index("id")].strip()
+            if id_ == EXAMPLE:
+                continue
+            row = _Reading(dict(zip(header, cells)), line, today, fault).row()
+            if row and id_ in seen:
+                fault(line, "id", f"'{id_}' is taken by {seen[id_]}; give every place its own")
+                row = None
+            if row:
+                seen[id_] = f"{path.name}:{line}"
+            yield line, id_, row
+        if not header:
+            _header_is_good([], fault)
+    except SheetFault as error:
+        fault(error.line, "file", error.reason)
 
 
 def _header_is_good(header: list[str], fault: Callable[[int, str, str], None]) -> bool:

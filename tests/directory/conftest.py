@@ -124,3 +124,16 @@ async def towns(gazetteer: tuple[str, Built, list]) -> AsyncIterator[Database]:
     database = Database(gazetteer[0])
     yield database
     await database.close()
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path, empty: Path) -> AsyncIterator[Database]:
+    """An empty directory on each of the two databases."""
+    if request.param == "sqlite":
+        either = Database(f"sqlite+aiosqlite:///{shutil.copy(empty, tmp_path)}")
+    else:
+        name = "".join(letter if letter.isalnum() else "_" for letter in tmp_path.name.lower())
+        either = Database(request.getfixturevalue("postgres_server").create(f"d_{name}"[:60]))
+        await tables(either)
+    yield either
+    await either.close()
