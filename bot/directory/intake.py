@@ -39,7 +39,7 @@ _PARTS = {
 _OWNERS = ("service", "location", "organization", "service_at_location", "contact", "phone")
 _POINTERS = ("service_id", "location_id", "service_at_location_id", "link_id")
 """Columns by which a changed row leads to the services whose spots must be worked out again."""
-_PLACES = ("service", "location", "service_at_location")
+_PLACES = ("service", "location", "service_at_location", "organization")
 """Tables whose own rows do."""
 
 
@@ -293,6 +293,8 @@ class Intake:
                     )
                 )
             )
+            # An organization's name stands on the card of each of its services.
+            found.update(await self._session.scalars(select(Service.id).where(Service.organization_id.in_(some))))
         return sorted(found)
 
 

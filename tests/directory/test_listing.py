@@ -253,6 +253,17 @@ async def test_a_failure_while_writing_leaves_the_old_list(database, tmp_path):
     assert await counts(database) == before
 
 
+async def test_an_organization_s_new_name_is_shown_with_its_places(database, tmp_path):
+    folder = write(tmp_path / "in", {"id": "a"}, {"id": "b", "organization": "Other"})
+    await load(database, folder, today=TODAY)
+    write(folder, {"id": "a", "organization": "CLINIC LTD"}, {"id": "b", "organization": "Other"})
+    report = await load(database, folder, today=TODAY)
+    assert report.changed == ("a",)
+    async with database.begin(read_only=True) as session:
+        cards = "\n".join(await session.scalars(select(models.Spot.card)))
+    assert "CLINIC LTD" in cards and "Clinic Ltd" not in cards
+
+
 # --- HSDS ---
 
 HSDS = ROOT.parent / "shared" / "hsds" / "schema"
