@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, case, column, func, or_, select, table, union_all
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import now as present
 from bot.directory import found as reading
-from bot.directory.distance import Box, box_around, chord_of, km_of
+from bot.directory.circle import squared_chord, within
+from bot.directory.distance import km_of
 from bot.directory.found import Found
 from bot.directory.models import Spot
-from bot.directory.spots import kind_bit, on_globe
+from bot.directory.spots import kind_bit
 
 __all__ = ["Found", "SearchResult", "details", "search"]
 
@@ -22,7 +23,6 @@ _AT_ONCE = 50
 """Places whose hours are read together."""
 _WIDER = (300.0, 1000.0, 3000.0, 20_100.0)
 """Circles in which the nearest place of all is looked for; the last one holds the earth."""
-_TREE = table("spot_tree", column("id"), column("south"), column("north"), column("west"), column("east"))
 
 
 @dataclass(frozen=True)
@@ -143,19 +143,14 @@ def _numbered(one: Found, number: int) -> Found:
 
 
 def _near(session: AsyncSession, here: _Here, radius: float) -> Select:
-    """Ids, squared straight distances and the number of all, of the spots within `radius` in the order they are shown.
-
-    The straight line through the globe grows with the way around it, so it orders exactly and spares trigonometry.
-    """
+    """Ids, squared straight distances and the number of all, of the spots within `radius` in the order they are shown."""
     dialect = session.get_bind().dialect.name
-    x, y, z = on_globe(here.latitude, here.longitude)
-    chord = (Spot.x - x) * (Spot.x - x) + (Spot.y - y) * (Spot.y - y) + (Spot.z - z) * (Spot.z - z)
+    chord = squared_chord(here.latitude, here.longitude)
     # The id settles equal distances, so that a second page never repeats or skips one.
     order = (*_ranks(here), chord, Spot.service_at_location_id)
     return (
         select(Spot.service_at_location_id, chord.label("chord"), func.count().over())
-        .where(*_conditions(here), _inside(dialect, box_around(here.latitude, here.longitude, radius)))
-        .where(chord <= chord_of(radius) ** 2)
+        .where(*_conditions(here), within(dialect, here.latitude, here.longitude, radius))
         .order_by(*order)
     )
 
@@ -177,26 +172,6 @@ def _conditions(here: _Here) -> list[ColumnElement]:
     if not here.samples:
         wanted.append(Spot.sample.is_(False))
     return wanted
-
-
-def _inside(dialect: str, box: Box) -> ColumnElement:
-    """Within the box, by each database's own index (models.SPOT_INDEX)."""
-    if dialect == "sqlite":
-        # A box across the date line is two; an OR between them would leave the tree unused.
-        parts = (
-            select(_TREE.c.id).where(
-                _TREE.c.north >= box.south, _TREE.c.south <= box.north, _TREE.c.east >= west, _TREE.c.west <= east
-            )
-            for west, east in box.longitudes
-        )
-        return Spot.id.in_(union_all(*parts))
-    point = func.point(Spot.longitude, Spot.latitude)
-    return or_(
-        *(
-            point.op("<@", is_comparison=True)(func.box(func.point(west, box.south), func.point(east, box.north)))
-            for west, east in box.longitudes
-        )
-    )
 
 
 async def _nearest_km(session: AsyncSession, here: _Here) -> float | None:
