@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from bot.cli.console import fail, out, print_table, quiet_logs, read_settings, run
+from bot.cli.directory_export import export
 from bot.cli.prepare import prepare
 from bot.content.load import SERVICES
 from bot.db import Database, now
@@ -102,3 +103,6 @@ def _rows() -> list[Row]:
     if faults:
         fail("\n".join(faults))
     return [row for rows in listed.values() for row in rows]
+
+
+directory.add_command(export)

@@ -1,0 +1,1 @@
+"""Places in and out: one file a form."""
