@@ -170,7 +170,7 @@ class Nest:
         if table not in PARTS or self._scope.everything:
             return set(rows)
         owners = {id_: tuple(row[column] for column in PARTS[table]) for id_, row in rows.items()}
-        return await self._scope.whole(self._session, table, owners)
+        return await self._scope.whole(self._session, table, owners, self._rows)
 
     async def _load_services(self, ids: Iterable[str]) -> None:
         await self._load("service", "id", ids)

@@ -6,8 +6,9 @@ organization, when nothing else of it is shown; and every row that says so by on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -120,15 +121,26 @@ class Scope:
             return await self.whole(session, table, owners)
         return ids
 
-    async def whole(self, session: AsyncSession, table: str, owners: dict[str, tuple[str | None, ...]]) -> set[str]:
-        """Which rows of a table of PARTS have no owner that is held back; `owners` in the order of PARTS, by id."""
+    async def whole(
+        self,
+        session: AsyncSession,
+        table: str,
+        owners: Mapping[str, tuple[str | None, ...]],
+        known: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> set[str]:
+        """Which rows of a table of PARTS have no owner that is held back.
+
+        owners: in the order of PARTS, by the row's id. known: owners that may be given out for sure, by table.
+        """
         if self.everything:
             return set(owners)
         good = set(owners)
         for number, column in enumerate(PARTS[table]):
-            wanted = {row[number] for row in owners.values() if row[number]}
-            there = await self.given(session, column.removesuffix("_id"), wanted)
-            good = {id_ for id_ in good if owners[id_][number] is None or owners[id_][number] in there}
+            owner = column.removesuffix("_id")
+            sure = known.get(owner, ())
+            wanted = {row[number] for row in owners.values() if row[number] and row[number] not in sure}
+            bad = wanted - await self.given(session, owner, wanted)
+            good = {id_ for id_ in good if owners[id_][number] not in bad}
         return good
 
     async def linked(self, session: AsyncSession, links: Iterable[str]) -> set[str]:
@@ -143,7 +155,17 @@ class Scope:
             good |= await self.given(session, table, there)
             left -= there
             if not left:
-                break
+                return good
+        attribute = TABLES["attribute"]
+        of: dict[str, str] = {}
+        for some in chunks(left):
+            query = select(attribute.id, attribute.link_id).where(attribute.id.in_(some))
+            of.update((await session.execute(query)).all())
+            for table in ("taxonomy_term", "taxonomy"):
+                good.update(await session.scalars(select(TABLES[table].id).where(TABLES[table].id.in_(some))))
+        if of:
+            there = await self.linked(session, of.values())
+            good.update(id_ for id_, link in of.items() if link in there)
         return good
 
     def _ids(self, table: str) -> Select:
