@@ -87,7 +87,10 @@ def _list(endpoint: Endpoint) -> Object:
     }
     content = {"application/json": {"schema": page}, "application/x-ndjson": {"schema": {"type": "string"}}}
     parameters = tuple({"$ref": f"#/components/parameters/{name}"} for name in endpoint.list_parameters)
-    return _operation(endpoint.operations[0], endpoint.about, parameters, content)
+    made = _operation(endpoint.operations[0], endpoint.about, parameters, content)
+    entry = {"operationId": endpoint.operations[1], "parameters": {"id": "$response.body#/contents/0/id"}}
+    made["responses"]["200"]["links"] = {"entry": entry}
+    return made
 
 
 def _entry(endpoint: Endpoint) -> Object:
