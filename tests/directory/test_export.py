@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -17,7 +16,6 @@ from typing import Any
 import frictionless
 import openpyxl
 import pytest
-import pytest_asyncio
 from click.testing import CliRunner
 from sqlalchemy import Date, Float, event, insert, update
 
@@ -37,20 +35,6 @@ from tests.directory.everything import CANARY, HIDDEN_IDS, all_rows, fill, id_
 OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "hsds"
 TODAY = date(2026, 11, 22)
 CAREFUL = Scope(confidential=False, samples=False)
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def full(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'full.db'}"
-    else:
-        url = request.getfixturevalue("postgres_server").create(
-            re.sub("[^a-z0-9]", "_", request.node.name.lower())[:60]
-        )
-    database = Database(url)
-    await fill(database)
-    yield database
-    await database.close()
 
 
 async def as_json(database: Database, scope: Scope) -> dict[str, Any]:
