@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BOOT = $(PYTHON) tools/bootstrap.py
 
-.PHONY: help setup run test bench train check clean environments
+.PHONY: help setup run test bench fuzz-api train check clean environments
 
 help:  ## list these targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: train  ## install everything, train the models, make the database
 	@.venv/bin/farol migrate
@@ -22,6 +22,10 @@ test: train  ## set up what is missing, then run all tests
 bench: train  ## measure against stock Rasa 3.6.21 and write benchmarks/results.md (takes a while)
 	@$(BOOT) --tests
 	.venv/bin/python -m benchmarks.run
+
+fuzz-api:  ## throw everything at the partners' API of the directory (schemathesis; some minutes)
+	@$(BOOT) --tests
+	.venv/bin/python -m tests.directory.fuzz_api
 
 train: environments  ## train the models of languages that have changed
 	@.venv-engine/bin/python -W ignore -m nlu.train

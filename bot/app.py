@@ -27,6 +27,7 @@ from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
 from bot.db import Database
+from bot.directory.api.server import DirectoryApi
 from bot.gateway import Gateway, accept
 from bot.messages import SendError
 from bot.metrics import Metrics
@@ -129,6 +130,9 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         app = web.Application(client_max_size=64 * 1024)
         app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
         app.add_routes(routes(chat[0]))
+        if settings.directory_api:
+            address = settings.public_url or f"http://{settings.host}:{settings.port}"
+            app.add_routes(DirectoryApi(running.database, address).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

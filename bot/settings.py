@@ -36,6 +36,10 @@ class Settings(BaseSettings):
         None, description="Address providers call, e.g. https://farol.example.org. Signatures are checked against it."
     )
 
+    directory_api: bool = Field(
+        False, description="Whether partners may read the public part of the directory at /hsds (docs/directory-api.md)."
+    )
+
     # --- The engine ---
     engine_url: str | None = Field(
         None, description="Address of a running engine. Default: one is started and watched."

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bot import migrations
 from bot.cli.console import fail, out, print_table, quiet_logs, read_settings, run
+from bot.cli.directory_export import export
 from bot.cli.directory_import import import_
 from bot.cli.directory_keeping import close, verify
 from bot.cli.directory_template import template
@@ -29,7 +30,7 @@ def directory() -> None:
     """Places that help, from content/directory."""
 
 
-for _command in (import_, template, verify, close):
+for _command in (import_, export, template, verify, close):
     directory.add_command(_command)
 
 

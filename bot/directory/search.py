@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, column, func, or_, select, table, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import now as present
 from bot.directory.cards import Found, found
+from bot.directory.circle import in_box, squared_chord
 from bot.directory.distance import box_around, chord_of, km_of
 from bot.directory.models import Spot
 from bot.directory.spots import kind_bit, on_globe
@@ -24,8 +25,6 @@ _AT_ONCE = 50
 """Places whose hours are looked at together."""
 _WIDER = (300.0, 1000.0, 3000.0, 20_100.0)
 """Circles in which the nearest place of all is looked for; the last one holds the earth."""
-_TREE = table("spot_tree", column("id"), column("south"), column("north"), column("west"), column("east"))
-_AXES = ((Spot.x, "x"), (Spot.y, "y"), (Spot.z, "z"))
 
 
 @dataclass(frozen=True)
@@ -174,12 +173,10 @@ async def _near(session: AsyncSession, here: _Here, radius: float, limit: int, o
 
 @lru_cache(maxsize=128)
 def _statement(dialect: str, boxes: int, kind: bool, language: bool, no_papers: bool, samples: bool) -> Select:
-    """Built once for each shape of a question: building takes longer than answering.
-
-    The straight line through the globe grows with the way around it, so it orders exactly and spares trigonometry.
-    """
-    across, along, up = (_square(axis, name) for axis, name in _AXES)
-    chord = across + along + up
+    """Built once for each shape of a question: building takes longer than answering."""
+    chord = squared_chord(*map(bindparam, "xyz"))
+    edges = [(bindparam(f"west{number}"), bindparam(f"east{number}")) for number in range(boxes)]
+    here = in_box(dialect, bindparam("south"), bindparam("north"), edges)
     wanted: list[ColumnElement] = [or_(Spot.to_day.is_(None), Spot.to_day >= bindparam("day"))]
     if kind:
         wanted.append(Spot.kinds.op("&")(bindparam("kind")) != 0)
@@ -195,33 +192,8 @@ def _statement(dialect: str, boxes: int, kind: bool, language: bool, no_papers: 
     order += [chord, Spot.service_at_location_id]
     return (
         select(Spot.card, chord.label("chord"), func.count().over().label("total"))
-        .where(*wanted, _inside(dialect, boxes), chord <= bindparam("most"))
+        .where(*wanted, here, chord <= bindparam("most"))
         .order_by(*order)
         .limit(bindparam("limit"))
         .offset(bindparam("offset"))
-    )
-
-
-def _square(axis: ColumnElement, name: str) -> ColumnElement:
-    return (axis - bindparam(name)) * (axis - bindparam(name))
-
-
-def _inside(dialect: str, boxes: int) -> ColumnElement:
-    """Within the box, by each database's own index (models.SPOT_INDEX). A box across the date line is two."""
-    edges = [(bindparam(f"west{number}"), bindparam(f"east{number}")) for number in range(boxes)]
-    south, north = bindparam("south"), bindparam("north")
-    if dialect == "sqlite":
-        parts = (
-            select(_TREE.c.id).where(
-                _TREE.c.north >= south, _TREE.c.south <= north, _TREE.c.east >= west, _TREE.c.west <= east
-            )
-            for west, east in edges
-        )
-        return Spot.id.in_(union_all(*parts))  # an OR would leave the tree unused
-    point = func.point(Spot.longitude, Spot.latitude)
-    return or_(
-        *(
-            point.op("<@", is_comparison=True)(func.box(func.point(west, south), func.point(east, north)))
-            for west, east in edges
-        )
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bot.cli.local import TRAITS
 from bot.content.countries import country_name, region_name
 from nlu.contract import Response

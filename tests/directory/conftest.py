@@ -9,6 +9,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ import bot.directory.models  # noqa: F401 - its tables belong to Base
 from bot.db import Base, Database
 from bot.directory.gazetteer import Built, build
 from bot.directory.listing import COLUMNS
+from tests.directory.everything import fill
 from tools.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,6 +101,48 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     database = Database(url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def everything_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the rows of tests/directory/everything.py, to be copied."""
+    path = tmp_path_factory.mktemp("everything") / "farol.db"
+    asyncio.run(_everything(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def everything_template(postgres_server: Postgres) -> str:
+    """The name of a PostgreSQL database with the same rows, to be copied."""
+    asyncio.run(_everything(postgres_server.create("everything")))
+    return "everything"
+
+
+async def _everything(url: str) -> None:
+    database = Database(url)
+    await fill(database)
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def full_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a copy of one's own, on each database in turn."""
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("everything_file"), tmp_path / "full.db")
+        yield f"sqlite+aiosqlite:///{copy}"
+        return
+    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("everything_template")
+    with psycopg.connect(f"host=127.0.0.1 port={server.port} user=farol dbname=farol", autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS everything_copy WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE everything_copy TEMPLATE {template}")
+    yield server.url_of("everything_copy")
+
+
+@pytest_asyncio.fixture
+async def full(full_url: str) -> AsyncIterator[Database]:
+    database = Database(full_url)
     yield database
     await database.close()
 

@@ -13,8 +13,8 @@ from bot.directory.exchange.importer import bring_in
 from bot.directory.exchange.openstreetmap import OpenStreetMap
 from bot.directory.exchange.source import Faults, Unreadable
 from bot.directory.exchange.surroundings import Surroundings
-from bot.directory.search import details
 from bot.directory.hsds import TABLES
+from bot.directory.search import details
 from bot.directory.terms import POPULATIONS, SERVICE_KINDS, Answer, stable_id
 from tests.directory.test_import_hsds import everything, refusals
 
