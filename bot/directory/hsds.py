@@ -25,7 +25,7 @@ def _of(table: str, *, needed: bool = False) -> Mapped[str | None]:
 
 
 class Organization(Base):
-    """Who runs services. HSDS requires a description; empty when nobody has written one."""
+    """Who runs services. HSDS requires a description, here and elsewhere; empty when nobody has written one."""
 
     __tablename__ = "organization"
     id: Mapped[str] = _id()
@@ -62,7 +62,7 @@ class Program(Base):
     organization_id: Mapped[str] = _of("organization", needed=True)
     name: Mapped[str] = mapped_column(Text)
     alternate_name: Mapped[str | None] = mapped_column(Text)
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
 
 
 class Service(Base):
@@ -280,7 +280,7 @@ class Taxonomy(Base):
     __tablename__ = "taxonomy"
     id: Mapped[str] = _id()
     name: Mapped[str] = mapped_column(Text)
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
     uri: Mapped[str | None] = mapped_column(Text)
     version: Mapped[str | None] = mapped_column(Text)
 
@@ -292,7 +292,7 @@ class TaxonomyTerm(Base):
     id: Mapped[str] = _id()
     code: Mapped[str | None] = mapped_column(String(60))
     name: Mapped[str] = mapped_column(Text)
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
     parent_id: Mapped[str | None] = _of("taxonomy_term")
     taxonomy: Mapped[str | None] = mapped_column(Text)
     language: Mapped[str | None] = mapped_column(Text)

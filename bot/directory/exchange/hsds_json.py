@@ -45,6 +45,11 @@ SIGNS = (
 )  # fmt: skip
 """Table -> keys of which a record of it has one at least; the first that fits counts. HSDS records do not say."""
 
+COLLECTIONS = PARTS | {
+    "taxonomies": "taxonomy", "taxonomy_terms": "taxonomy_term", "meta_table_descriptions": "meta_table_description",
+}  # fmt: skip
+"""Key of a list at the top of a file that holds several kinds of record, as `farol directory export` writes it."""
+
 _FILES = {name: table for table, name in FILES.items()}
 
 
@@ -92,6 +97,13 @@ class HsdsJson:
                 yield from self._listed(name, file, "item", name)
             elif "contents" in keys:
                 yield from self._listed(name, file, "contents.item", f"{name}/contents")
+            elif "id" not in keys and (kinds := [key for key in keys if key in COLLECTIONS]):
+                for key in kinds:
+                    file.seek(0)
+                    self.spoken_of.add(COLLECTIONS[key])
+                    for number, record in enumerate(ijson.items(file, f"{key}.item", use_float=True)):
+                        if self._is_object(record, where := f"{name}/{key}/{number}"):
+                            yield COLLECTIONS[key], record, where
             elif tabular := [key for key in keys if key in _FILES]:
                 for key in tabular:
                     file.seek(0)
