@@ -19,6 +19,7 @@ from bot.channels.web import WebChat, routes
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
+from bot.conversation.clearing import Clearing
 from bot.conversation.engine import EngineClient
 from bot.conversation.engine_process import EngineProcess
 from bot.conversation.history import History
@@ -92,6 +93,7 @@ async def core(
         if background:
             await _started(stack, watch)
             await _started(stack, sender)
+            await _started(stack, Clearing(people, vault, channels))
             await _started(stack, workers)
         yield Core(people, content, engine, inbox, workers, sender, channels, watch)
 
@@ -149,7 +151,11 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 def load_content(settings: Settings) -> Content:
     """All words, checked. Raises ContentError."""
     promises = Promises(
-        settings.transcript_days, settings.human_contact, settings.operators_on_duty, settings.default_country
+        settings.transcript_days,
+        settings.human_contact,
+        settings.operators_on_duty,
+        settings.default_country,
+        settings.person_days,
     )
     return Content(settings.content_dir, load_languages(), promises)
 

@@ -25,6 +25,8 @@ class Person(Base):
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+    # Somebody was erased then, and this is only what the last word to them needs; gone within a minute.
+    leaving_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 
 
 class Recipient(Base):

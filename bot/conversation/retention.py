@@ -57,7 +57,7 @@ class Retention:
                 )
                 .values(state=None)
             )
-            await erasure.forget_all_farewells(session)
+            await erasure.forget_all_farewells(session, now() - erasure.LEAVING)
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
         await self._database.scrub()
         counts = {

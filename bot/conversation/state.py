@@ -14,6 +14,7 @@ class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
     `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
     what did not fit into the last SMS and is sent when the person asks to read on. `topic` is the answer last given.
+    `erase_asked`: the next message says whether everything is deleted, without the engine.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -26,6 +27,7 @@ class State:
     draft_noted: bool = False
     rest: str = ""
     topic: str | None = None
+    erase_asked: bool = False
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -28,9 +28,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_removal")),
     )
     op.create_index(op.f("ix_removal_person_id"), "removal", ["person_id"])
+    op.add_column("person", sa.Column("leaving_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(op.f("ix_person_leaving_at"), "person", ["leaving_at"])
     op.add_column("outbox", sa.Column("despite_stop", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
     op.drop_column("outbox", "despite_stop")
+    op.drop_index(op.f("ix_person_leaving_at"), "person")
+    op.drop_column("person", "leaving_at")
     op.drop_table("removal")
