@@ -24,6 +24,7 @@ from bot.conversation.engine import EngineClient
 from bot.conversation.engine_process import EngineProcess
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
+from bot.conversation.lifeline import Lifeline, Told
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
@@ -32,6 +33,7 @@ from bot.gateway import Gateway, accept
 from bot.messages import SendError
 from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
+from bot.safety.whereabouts import country_of
 from bot.settings import ROOT, Settings
 from bot.vault import Vault, open_vault
 from nlu.contract import TEXT_LIMIT
@@ -47,14 +49,14 @@ class Core:
     database: Database
     content: Content
     engine: EngineClient
-    inbox: Inbox
+    inbox: Lifeline
     workers: Workers
     sender: Sender
     channels: dict[str, Channel]
     watch: ContentWatch
 
 
-ChannelsFor = Callable[[Inbox, Database, Vault, Content], dict[str, Channel]]
+ChannelsFor = Callable[[Lifeline, Database, Vault, Content], dict[str, Channel]]
 
 
 @asynccontextmanager
@@ -84,18 +86,21 @@ async def core(
         await _started(stack, actions)
         engine = await _engine(stack, settings, actions.url)
         inbox = Inbox(people, vault, TEXT_LIMIT)
-        channels = channels_for(inbox, people, vault, content)
+        channels: dict[str, Channel] = {}
+        told = Told()
+        lifeline = Lifeline(inbox, screen, content, channels, told, country_of)
+        channels |= channels_for(lifeline, people, vault, content)
         for channel in channels.values():
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
-        workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe)
+        workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe, told=told)
         sender = Sender(people, vault, channels, workers.answered)
         if background:
             await _started(stack, watch)
             await _started(stack, sender)
             await _started(stack, Clearing(people, vault, channels))
             await _started(stack, workers)
-        yield Core(people, content, engine, inbox, workers, sender, channels, watch)
+        yield Core(people, content, engine, lifeline, workers, sender, channels, watch)
 
 
 @asynccontextmanager
@@ -103,7 +108,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
     """The whole assistant, its doors open; yields the address it listens on."""
     chat: list[WebChat] = []
 
-    def channels_for(inbox: Inbox, database: Database, vault: Vault, content: Content) -> dict[str, Channel]:
+    def channels_for(inbox: Lifeline, database: Database, vault: Vault, content: Content) -> dict[str, Channel]:
         page = WebChat(
             accept=lambda event: accept(inbox, event),
             history=History(database, vault, content, "web"),

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.channels.base import WebhookChannel
 from bot.conversation.inbox import Inbox
+from bot.conversation.lifeline import Lifeline, NotStored
 from bot.messages import DeliveryStatus, Forged, Inbound, Refused, Unreadable, WebhookRequest
 
 log = structlog.get_logger("farol.gateway")
@@ -18,7 +19,7 @@ BODY_LIMIT = 64 * 1024
 class Gateway:
     """Routes POST /webhooks/<name> to the channel of that name."""
 
-    def __init__(self, inbox: Inbox, webhooks: dict[str, WebhookChannel], public_url: str) -> None:
+    def __init__(self, inbox: Inbox | Lifeline, webhooks: dict[str, WebhookChannel], public_url: str) -> None:
         self._inbox = inbox
         self._webhooks = webhooks
         self._public_url = public_url.rstrip("/")
@@ -50,7 +51,11 @@ class Gateway:
             log.warning("unreadable webhook", channel=request.match_info["name"], reason=type(error).__name__)
             raise web.HTTPBadRequest(text="not what the provider documents") from None
         for event in events:
-            await accept(self._inbox, event)
+            try:
+                await accept(self._inbox, event)
+            except NotStored:
+                # Not 2xx: the provider keeps it and brings it again.
+                raise web.HTTPServiceUnavailable(text="not stored; try again", headers={"Retry-After": "5"}) from None
             acknowledge = getattr(channel, "acknowledge", None)
             if acknowledge is not None:
                 acknowledge(event)
@@ -62,7 +67,7 @@ class Gateway:
         return web.json_response({"status": "ok"})
 
 
-async def accept(inbox: Inbox, event: Inbound | DeliveryStatus | Refused) -> None:
+async def accept(inbox: Inbox | Lifeline, event: Inbound | DeliveryStatus | Refused) -> None:
     """Store what a channel received. A refusal that deserves a word goes on as a message that asks for just that."""
     if isinstance(event, DeliveryStatus):
         await inbox.delivered(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 import structlog
@@ -62,7 +62,9 @@ class Workers:
         arrived: asyncio.Event,
         count: int = 4,
         observe: Callable[[Answer], None] = lambda answer: None,
+        told: Container[tuple[str, str]] = (),
     ) -> None:
+        self._told = told
         self._database = database
         self._vault = vault
         self._leases = Leases(database, vault)
@@ -135,6 +137,9 @@ class Workers:
             name = f"{held.person_id}/inbox/{message.id}"
             body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
             answer = await self._answer(held, body)
+            if answer.crisis and (message.channel, message.provider_id) in self._told:
+                # The lifeline has said it already; the team must still hear of it.
+                answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
             held = await self._write(held, message, answer)
             self._observe(answer)
             if held is None:
