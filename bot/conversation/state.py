@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from bot.conversation.pace import Pace
 from bot.messages import Button
 
 
@@ -28,6 +29,7 @@ class State:
     rest: str = ""
     topic: str | None = None
     erase_asked: bool = False
+    pace: Pace = Pace()
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -35,7 +37,13 @@ class State:
     @classmethod
     def from_text(cls, text: str) -> State:
         data = json.loads(text)
-        return cls(**{**data, "choices": tuple(Button(**choice) for choice in data["choices"])})
+        return cls(
+            **{
+                **data,
+                "pace": Pace(**data.get("pace", {})),
+                "choices": tuple(Button(**choice) for choice in data["choices"]),
+            }
+        )
 
     def forget_dialogue(self) -> State:
         """The same without the engine's events: used when the engine cannot read them any more."""

@@ -22,6 +22,7 @@ from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
 from bot.conversation.outbox import to_text
+from bot.conversation.pace import judge
 from bot.conversation.state import State
 from bot.db import Database, new_id, now
 from bot.messages import ChannelTraits
@@ -63,7 +64,9 @@ class Workers:
         count: int = 4,
         observe: Callable[[Answer], None] = lambda answer: None,
         told: Container[tuple[str, str]] = (),
+        daily_limit: int | None = 100,
     ) -> None:
+        self._daily_limit = daily_limit
         self._told = told
         self._database = database
         self._vault = vault
@@ -136,6 +139,7 @@ class Workers:
                 continue
             name = f"{held.person_id}/inbox/{message.id}"
             body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
+            body["at"] = message.received_at.timestamp()
             answer = await self._answer(held, body)
             if answer.crisis and (message.channel, message.provider_id) in self._told:
                 # The lifeline has said it already; the team must still hear of it.
@@ -149,7 +153,14 @@ class Workers:
     # --- deciding: nothing below is written yet -----------------------------------------------------------------
 
     async def _answer(self, held: Held, body: dict) -> Answer:
-        state, text = held.state, body["text"]
+        text = body["text"]
+        arrived = body.get("at") or now().timestamp()
+        verdict = "answer"
+        if self._daily_limit is not None:
+            pressed = bool(body.get("payload"))
+            pace, verdict = judge(held.state.pace, text, arrived, self._daily_limit, pressed=pressed)
+            held = replace(held, state=replace(held.state, pace=pace))
+        state = held.state
         language = state.language or self._content.language_for(body.get("language_hint"))
         crisis = self._screen.crisis(text, first=language) if text else None
         if crisis:
@@ -173,6 +184,9 @@ class Workers:
                 # Whoever looks at the phone next finds no thread to pick up.
                 remembered = replace(remembered, rest="", topic=None)
             return Answer([Response(key, effect=effect)], remembered, spoken, despite_stop=True)
+        if verdict != "answer":
+            log.info("not answered", conversation=held.conversation_id, why=verdict)
+            return Answer([Response("daily_limit")] if verdict == "limit" else [], state, language)
         if state.erase_asked:
             return self._erase_or_keep(state, body, language)
         if held.stopped:
