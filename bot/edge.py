@@ -133,6 +133,8 @@ def _route(request: web.Request) -> str:
 
 async def body_of(request: web.Request) -> bytes:
     """A webhook's body, whole and in time. Raises HTTP 408, 413 (application's client_max_size) or 415."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, text=f"at most {request.client_max_size} bytes")
     if request.content_type not in WEBHOOK_TYPES and request.can_read_body:
         raise web.HTTPUnsupportedMediaType(text="a form or JSON")
     if "Content-Encoding" in request.headers:

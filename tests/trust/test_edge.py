@@ -78,6 +78,7 @@ async def test_every_answer_carries_the_headers(server, path, caplog):
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"\x1f\x8b", 415),
         ({"Content-Type": "application/json"}, b"x" * 65_537, 413),
         ({"Content-Type": "application/json"}, b"x" * 800_000, 413),
+        ({"Content-Type": "application/octet-stream"}, b"x" * 100_000, 413),
     ],
 )
 async def test_what_a_webhook_may_look_like(server, headers, body, status):
