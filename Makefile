@@ -3,7 +3,9 @@
 PYTHON ?= python3
 BOOT = $(PYTHON) tools/bootstrap.py
 
-.PHONY: help setup run test bench fuzz-api train check clean environments
+UV = $(firstword $(wildcard .uv/bin/uv) uv)
+
+.PHONY: help setup run test bench bench-directory fuzz fuzz-api train check clean environments sbom audit
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +37,23 @@ environments:
 
 check:  ## look for faults in content/
 	@.venv/bin/farol content check
+
+sbom: environments  ## write what each environment is made of, from uv.lock (CycloneDX, var/sbom-*.json)
+	@mkdir -p var
+	@for group in assistant engine; do $(UV) export --quiet --frozen --preview-features sbom-export \
+	  --format cyclonedx1.5 --no-default-groups --group $$group --output-file var/sbom-$$group.json >/dev/null \
+	  && echo var/sbom-$$group.json || exit 1; done
+
+audit: environments  ## look up known faults of all pinned packages; needs the network, and fails without it
+	@mkdir -p var
+	@for group in assistant engine; do echo "$$group:"; $(UV) export --quiet --frozen --no-default-groups --no-emit-project \
+	  --group $$group --output-file var/pins-$$group.txt >/dev/null || exit 1; done
+	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement var/pins-assistant.txt
+	$(UV) tool run --python 3.10 pip-audit --strict --disable-pip --require-hashes --requirement var/pins-engine.txt
+
+fuzz: environments  ## the long form of the fuzzing and canary tests (hours)
+	@$(BOOT) --tests
+	FAROL_FUZZ=1000000 FAROL_CANARIES=10000 .venv/bin/python -m pytest tests/payloads tests/trust/test_at_rest.py
 
 clean:  ## remove environments, models and the database of this folder (asks first)
 	@printf 'Remove .venv, .venv-engine, .uv, models and var? [y/N] ' && read answer && [ "$$answer" = y ]

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from actions.server import ActionServer, all_actions
+from bot.admission import Admission, countries
 from bot.channels.base import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.twilio import TwilioChannel
@@ -19,19 +20,23 @@ from bot.channels.web import WebChat, routes
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
+from bot.conversation.clearing import Clearing
 from bot.conversation.engine import EngineClient
 from bot.conversation.engine_process import EngineProcess
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
+from bot.conversation.lifeline import Lifeline, Told
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
 from bot.db import Database
 from bot.directory.api.server import DirectoryApi
+from bot.edge import HEADER_SECONDS, Porter, hardened, no_limits
 from bot.gateway import Gateway, accept
 from bot.messages import SendError
 from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
+from bot.safety.whereabouts import country_of
 from bot.settings import ROOT, Settings
 from bot.vault import Vault, open_vault
 from nlu.contract import TEXT_LIMIT
@@ -47,14 +52,14 @@ class Core:
     database: Database
     content: Content
     engine: EngineClient
-    inbox: Inbox
+    inbox: Admission
     workers: Workers
     sender: Sender
     channels: dict[str, Channel]
     watch: ContentWatch
 
 
-ChannelsFor = Callable[[Inbox, Database, Vault, Content], dict[str, Channel]]
+ChannelsFor = Callable[[Admission, Database, Vault, Content], dict[str, Channel]]
 
 
 @asynccontextmanager
@@ -84,17 +89,36 @@ async def core(
         await _started(stack, actions)
         engine = await _engine(stack, settings, actions.url)
         inbox = Inbox(people, vault, TEXT_LIMIT)
-        channels = channels_for(inbox, people, vault, content)
+        channels: dict[str, Channel] = {}
+        told = Told()
+        lifeline = Lifeline(inbox, screen, content, channels, told, country_of)
+        # A try-out on the command line, and a benchmark, may be as quick as they like.
+        paced = background and settings.flood_limits
+        limits = () if paced else (no_limits(), no_limits())
+        door = Admission(lifeline, screen, countries(settings.sms_countries), *limits)
+        channels |= channels_for(door, people, vault, content)
         for channel in channels.values():
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
-        workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe)
+        workers = Workers(
+            people,
+            vault,
+            screen,
+            engine,
+            content,
+            traits,
+            inbox.arrived,
+            observe=observe,
+            told=told,
+            daily_limit=settings.daily_limit if paced else None,
+        )
         sender = Sender(people, vault, channels, workers.answered)
         if background:
             await _started(stack, watch)
             await _started(stack, sender)
+            await _started(stack, Clearing(people, vault, channels))
             await _started(stack, workers)
-        yield Core(people, content, engine, inbox, workers, sender, channels, watch)
+        yield Core(people, content, engine, door, workers, sender, channels, watch)
 
 
 @asynccontextmanager
@@ -102,7 +126,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
     """The whole assistant, its doors open; yields the address it listens on."""
     chat: list[WebChat] = []
 
-    def channels_for(inbox: Inbox, database: Database, vault: Vault, content: Content) -> dict[str, Channel]:
+    def channels_for(inbox: Admission, database: Database, vault: Vault, content: Content) -> dict[str, Channel]:
         page = WebChat(
             accept=lambda event: accept(inbox, event),
             history=History(database, vault, content, "web"),
@@ -127,15 +151,19 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         by_webhook = bool(telegram and settings.telegram_webhook_secret and settings.public_url)
         if by_webhook:
             webhooks["telegram"] = telegram
-        app = web.Application(client_max_size=64 * 1024)
+        porter = Porter()
+        edge = [hardened(settings.public_url), porter.middleware]
+        app = web.Application(client_max_size=64 * 1024, middlewares=edge)
         app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
         app.add_routes(routes(chat[0]))
         if settings.directory_api:
             address = settings.public_url or f"http://{settings.host}:{settings.port}"
             app.add_routes(DirectoryApi(running.database, address).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=HEADER_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(porter.stop)
+        await porter.start(runner.server)
         # Before the server closes: open event streams would keep it waiting.
         stack.push_async_callback(chat[0].stop)
         site = web.TCPSite(runner, settings.host, settings.port)
@@ -153,7 +181,11 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 def load_content(settings: Settings) -> Content:
     """All words, checked. Raises ContentError."""
     promises = Promises(
-        settings.transcript_days, settings.human_contact, settings.operators_on_duty, settings.default_country
+        settings.transcript_days,
+        settings.human_contact,
+        settings.operators_on_duty,
+        settings.default_country,
+        settings.person_days,
     )
     return Content(settings.content_dir, load_languages(), promises)
 
@@ -217,6 +249,9 @@ async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str) -
 def _metrics(settings: Settings, running: Core) -> Metrics:
     metrics, watch = Metrics(settings.metrics_host, settings.metrics_port), running.watch
     metrics.tell("farol_content_faults", "Faults in content/ that keep it from being used", lambda: len(watch.faults))
+    door = running.inbox
+    metrics.tell("farol_messages_refused", "Messages over the limits since the start", lambda: door.limits.refused)
+    metrics.tell("farol_messages_abroad", "SMS from countries not served since the start", lambda: door.abroad)
     metrics.tell("farol_content_changes", "Changes of content/ taken up since the start", lambda: watch.taken_up)
     metrics.tell("farol_content_refusals", "Changes of content/ refused since the start", lambda: watch.refused)
     return metrics

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import DateTime, MetaData, TypeDecorator, event
+from sqlalchemy import DateTime, MetaData, TypeDecorator, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -80,6 +80,21 @@ class Database:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    async def scrub(self) -> bool:
+        """Leave nothing of what was deleted in SQLite's files: secure_delete zeroes the pages, but copies of them stay
+        in the write-ahead log until it is truncated. False when a reader was in the way and it has to be tried again.
+
+        On PostgreSQL there is nothing to do from here: docs/privacy.md says what stays on its disk, and for how long.
+        """
+        if not self.sqlite:
+            return True
+        async with self.engine.connect() as connection:
+            raw = await connection.execution_options(isolation_level="AUTOCOMMIT", farol_read_only=True)
+            # Our listener has begun a transaction, in which there is no checkpoint.
+            await raw.execute(text("COMMIT"))
+            busy = (await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))).scalar()
+        return not busy
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
@@ -94,6 +109,7 @@ def _prepare_sqlite(connection: object, record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",
+        "temp_store = MEMORY",  # a sort that spills to a file would leave rows there
         f"busy_timeout = {_BUSY_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
+from bot.admission import Admission
 from bot.channels.base import WebhookChannel
 from bot.conversation.inbox import Inbox
+from bot.conversation.lifeline import Lifeline, NotStored
+from bot.edge import body_of
 from bot.messages import DeliveryStatus, Forged, Inbound, Refused, Unreadable, WebhookRequest
 
 log = structlog.get_logger("farol.gateway")
@@ -18,7 +21,9 @@ BODY_LIMIT = 64 * 1024
 class Gateway:
     """Routes POST /webhooks/<name> to the channel of that name."""
 
-    def __init__(self, inbox: Inbox, webhooks: dict[str, WebhookChannel], public_url: str) -> None:
+    def __init__(
+        self, inbox: Inbox | Lifeline | Admission, webhooks: dict[str, WebhookChannel], public_url: str
+    ) -> None:
         self._inbox = inbox
         self._webhooks = webhooks
         self._public_url = public_url.rstrip("/")
@@ -37,7 +42,7 @@ class Gateway:
             # Never from Host or X-Forwarded-*: whoever calls chooses those.
             self._public_url + request.path_qs,
             {name.lower(): value for name, value in request.headers.items()},
-            await request.read(),
+            await body_of(request),
         )
         try:
             channel.verify(received)
@@ -50,7 +55,11 @@ class Gateway:
             log.warning("unreadable webhook", channel=request.match_info["name"], reason=type(error).__name__)
             raise web.HTTPBadRequest(text="not what the provider documents") from None
         for event in events:
-            await accept(self._inbox, event)
+            try:
+                await accept(self._inbox, event)
+            except NotStored:
+                # Not 2xx: the provider keeps it and brings it again.
+                raise web.HTTPServiceUnavailable(text="not stored; try again", headers={"Retry-After": "5"}) from None
             acknowledge = getattr(channel, "acknowledge", None)
             if acknowledge is not None:
                 acknowledge(event)
@@ -62,7 +71,7 @@ class Gateway:
         return web.json_response({"status": "ok"})
 
 
-async def accept(inbox: Inbox, event: Inbound | DeliveryStatus | Refused) -> None:
+async def accept(inbox: Inbox | Lifeline | Admission, event: Inbound | DeliveryStatus | Refused) -> None:
     """Store what a channel received. A refusal that deserves a word goes on as a message that asks for just that."""
     if isinstance(event, DeliveryStatus):
         await inbox.delivered(event)

@@ -6,7 +6,7 @@ Frozen values; a dict never crosses a room's border.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 
@@ -39,6 +39,7 @@ class Inbound:
     `payload` is set only when one of our own buttons was pressed; `text` is then its title.
     `media` names what cannot be read yet ("audio", "image", "file"...), the media itself is never fetched.
     `language_hint` is what the provider says of the person's device ("es", "pt-BR"), a hint and no more.
+    `message_id` is what the message can be deleted by at the provider, where that can be done.
     """
 
     channel: str
@@ -50,6 +51,7 @@ class Inbound:
     media: str | None = None
     language_hint: str | None = None
     sent_at: datetime | None = None
+    message_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class ChannelTraits:
 
     text_limit: characters in one message. button_limit: choices shown as buttons (0: they are numbered).
     title_limit: characters of a button's title. list_limit: choices when shown as a list (0: no lists).
+    removes_within: how long after it was sent a message can be deleted at the provider; None where none can.
     """
 
     name: str
@@ -159,6 +162,7 @@ class ChannelTraits:
     segments: bool = False
     can_ask_location: bool = False
     can_send_location: bool = False
+    removes_within: timedelta | None = None
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     transcript_days: int = Field(7, ge=1, le=90, description="Days until messages are deleted.")
     person_days: int = Field(90, ge=1, le=730, description="Days after the last message until a person is forgotten.")
 
+    # --- Against floods ---
+    flood_limits: bool = Field(True, description="Hold off floods, loops and the daily cap; off only for benchmarks.")
+    daily_limit: int = Field(100, ge=10, description="Messages of one person answered in a day; danger always is.")
+    sms_countries: str | None = Field(
+        None,
+        description="ISO 3166 codes of the numbers whose SMS are read, e.g. FR,ES; default: all. Danger is read from all."
+        " Many people keep the number of the country they left.",
+    )
+
     # --- People behind Farol ---
     human_contact: str | None = Field(None, description="How people reach your team, shown when nobody is on duty.")
     operators_on_duty: bool = Field(False, description="Whether somebody reads what is handed over to a person.")

@@ -1,29 +1,27 @@
 """Locks what must not be read by somebody who takes the disk.
 
-Every person has a key of their own (AES-256-GCM), kept only wrapped by a master key that lives outside the database.
-Forgetting a person is destroying their key. Addresses are found again by an HMAC with a key derived from the master
-key: whoever has the database alone cannot try phone numbers against it.
+Every person has a key of their own (AES-256-GCM), kept only wrapped by a master key that lives outside the database
+(bot.keyring). Forgetting a person is destroying their key. Addresses are found again by an HMAC with a key that is not
+in the database either: whoever has the database alone cannot try phone numbers against it.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import os
 import secrets
-from pathlib import Path
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from bot.keyring import Keyring, derive, key_file, keyring_of, read_keyring
 from bot.settings import Settings
 
 _NONCE = 12
 _VERSION = b"\x01"
-"""First byte of every sealed value: the master key version a later rotation counts up."""
+"""First byte of a sealed text: how it is sealed. (A wrapped key begins with the version of its master instead.)"""
 
 
 class VaultError(Exception):
@@ -31,89 +29,98 @@ class VaultError(Exception):
 
 
 class Vault:
-    """Seals and opens values. `row` binds a sealed value to its place, so that it cannot be moved to another row."""
+    """Seals and opens values. `row` binds a sealed value to its place, so that it cannot be moved to another row.
 
-    def __init__(self, master: bytes) -> None:
-        if len(master) != 32:
-            raise ValueError("the master key must be 32 bytes (FAROL_MASTER_KEY: their base64)")
-        self._wrapping = AESGCM(_derive(master, b"farol wrap"))
-        self._lookup = _derive(master, b"farol lookup")
+    keys: a keyring, or the one master key there is.
+    changed: gives the keyring when another process has changed it, else None. Looked at before a new key is made, and
+        when a key is met that no known master opens: so keys are rotated while everything runs.
+    """
+
+    def __init__(self, keys: Keyring | bytes, changed: Callable[[], Keyring | None] = lambda: None) -> None:
+        self._ring = keys if isinstance(keys, Keyring) else keyring_of(keys)
+        self._changed = changed
+        self._wrapping = _ciphers(self._ring)
+
+    @property
+    def newest(self) -> int:
+        """The version of the master key that new personal keys are wrapped by."""
+        return self._ring.newest
 
     def new_key(self, person_id: str) -> bytes:
-        """A fresh personal key, wrapped; store it with the person."""
-        return self._seal(self._wrapping, secrets.token_bytes(32), f"key:{person_id}")
+        """A fresh personal key, wrapped by the newest master; store it with the person."""
+        self._refresh()
+        return self._wrap(secrets.token_bytes(32), person_id)
+
+    def rewrapped(self, wrapped: bytes, person_id: str) -> bytes | None:
+        """The same personal key wrapped by the newest master; None when it is already. Raises VaultError."""
+        if version_of(wrapped) == self._ring.newest:
+            return None
+        return self._wrap(self._unwrap(wrapped, person_id), person_id)
 
     def seal(self, wrapped: bytes, text: str, row: str) -> bytes:
         """Lock `text` with a person's wrapped key for the row named."""
-        return self._seal(self._personal(wrapped, row), text.encode(), row)
+        return _VERSION + _encrypt(self._personal(wrapped, row), text.encode(), row)
 
     def open(self, wrapped: bytes, sealed: bytes, row: str) -> str:
         """Unlock what `seal` locked for the same row. Raises VaultError."""
-        return self._open(self._personal(wrapped, row), sealed, row).decode()
+        if sealed[:1] != _VERSION:
+            raise VaultError(f"{row}: sealed by a version this program does not know")
+        return _decrypt(self._personal(wrapped, row), sealed, row, row).decode()
 
     def lookup(self, channel: str, address: str) -> str:
         """What an address is found by: 64 hexadecimal digits that cannot be turned back."""
-        return hmac.new(self._lookup, f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._ring.lookup, f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()
 
     def _personal(self, wrapped: bytes, row: str) -> AESGCM:
-        person_id = row.split("/", 1)[0]
-        return AESGCM(self._open(self._wrapping, wrapped, f"key:{person_id}"))
+        return AESGCM(self._unwrap(wrapped, row.split("/", 1)[0]))
 
-    @staticmethod
-    def _seal(cipher: AESGCM, value: bytes, row: str) -> bytes:
-        nonce = os.urandom(_NONCE)
-        return _VERSION + nonce + cipher.encrypt(nonce, value, row.encode())
+    def _wrap(self, key: bytes, person_id: str) -> bytes:
+        version = self._ring.newest
+        return bytes([version]) + _encrypt(self._wrapping[version], key, f"key:{person_id}")
 
-    @staticmethod
-    def _open(cipher: AESGCM, sealed: bytes, row: str) -> bytes:
-        if sealed[:1] != _VERSION:
-            raise VaultError(f"{row}: sealed by a version this program does not know")
-        try:
-            return cipher.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], row.encode())
-        except InvalidTag as error:
-            raise VaultError(f"{row}: cannot be opened with this key") from error
+    def _unwrap(self, wrapped: bytes, person_id: str) -> bytes:
+        version = version_of(wrapped)
+        if version not in self._wrapping:
+            self._refresh()
+        if version not in self._wrapping:
+            raise VaultError(f"key:{person_id}: wrapped by master key {version}, which is not here")
+        return _decrypt(self._wrapping[version], wrapped, f"key:{person_id}", person_id)
+
+    def _refresh(self) -> None:
+        ring = self._changed()
+        if ring is not None:
+            # A key retired meanwhile still opens what this process holds in its hands; a restart forgets it.
+            self._ring = ring.with_others_of(self._ring)
+            self._wrapping = _ciphers(self._ring)
+
+
+def version_of(wrapped: bytes) -> int:
+    """The version of the master key that a personal key is wrapped by; 0 for an empty one (a backup without keys)."""
+    return wrapped[0] if wrapped else 0
 
 
 def open_vault(settings: Settings) -> Vault:
     """The vault of this installation; makes a key file on first use, readable by its owner only.
 
-    Raises ValueError naming the setting or file when the key is not 32 bytes of base64.
+    Raises ValueError naming the setting or file when a key is not 32 bytes of base64.
     """
-    if settings.master_key:
-        return Vault(_decode(settings.master_key.get_secret_value(), "FAROL_MASTER_KEY"))
-    path = settings.data_dir / "master.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    file = key_file(settings)
+    if file is None:
+        return Vault(read_keyring(settings.master_key.get_secret_value(), "FAROL_MASTER_KEY"))
+    return Vault(file.open(), file.changed)
+
+
+def _ciphers(ring: Keyring) -> dict[int, AESGCM]:
+    return {version: AESGCM(derive(master, b"farol wrap")) for version, master in ring.masters.items()}
+
+
+def _encrypt(cipher: AESGCM, value: bytes, row: str) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, value, row.encode())
+
+
+def _decrypt(cipher: AESGCM, sealed: bytes, row: str, name: str) -> bytes:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return Vault(_decode(path.read_text(encoding="ascii"), str(path)))
-    key = secrets.token_bytes(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(key).decode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
-    return Vault(key)
-
-
-def _decode(text: str, where: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except ValueError as error:
-        raise ValueError(f"{where}: expected base64 of 32 random bytes") from error
-    if len(key) != 32:
-        raise ValueError(f"{where}: expected base64 of 32 random bytes, found {len(key)}")
-    return key
-
-
-def _derive(master: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose).derive(master)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A key that is lost in a power cut locks every message for good.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return cipher.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], row.encode())
+    except InvalidTag as error:
+        raise VaultError(f"{name}: cannot be opened with this key") from error

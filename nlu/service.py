@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import ipaddress
 import json
 import logging
 import os
@@ -27,7 +28,8 @@ BODY_LIMIT = 2 * 1024 * 1024
 """Bytes of a request: 500 texts of 4,096 characters for /parse, far more than any /turn."""
 
 _PARSE_BATCH = 500
-_SECRETS = ("FAROL_MASTER_KEY", "TWILIO_AUTH_TOKEN", "TELEGRAM_BOT_TOKEN", "FAROL_DATABASE_URL")
+_SECRETS = ("FAROL_MASTER_KEY", "FAROL_DATABASE_URL", "TWILIO_", "TELEGRAM_")
+"""What the names of variables begin with that the engine must not be given: whoever breaks into it finds nothing."""
 _ENGINE = web.AppKey("engine", object)
 _STARTED = web.AppKey("started", float)
 
@@ -152,6 +154,17 @@ async def _serve(engine: object, host: str, port: int) -> None:
     await runner.cleanup()
 
 
+def _is_private(host: str) -> bool:
+    """Loopback, a private network, or every address of a container (docker/compose.yml puts it on an internal one)."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private or address.is_unspecified
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Load and serve until told to stop."""
     options = argparse.ArgumentParser(prog="python -m nlu.service", description=__doc__.split("\n")[0])
@@ -160,9 +173,14 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--models", type=Path, default=Path(os.environ.get("FAROL_MODELS", "models")))
     options.add_argument("--actions", default=os.environ.get("FAROL_ACTIONS_URL", "http://127.0.0.1:5055/actions"))
     chosen = options.parse_args(arguments)
-    held = [name for name in _SECRETS if os.environ.get(name)]
+    held = sorted(name for name, value in os.environ.items() if value and name.startswith(_SECRETS))
     if held:
         print(f"engine: refuses to start with secrets in its environment: {', '.join(held)}", file=sys.stderr)
+        return 2
+    if not _is_private(chosen.host):
+        print(
+            f"engine: {chosen.host} is not on loopback or a private network; nobody else may reach it", file=sys.stderr
+        )
         return 2
     # Before numpy: its second thread, waiting for the next small sum, spins on the core that the assistant needs.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

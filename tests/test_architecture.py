@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "bot.messages": set(),
     "bot.settings": set(),
     "bot.metrics": set(),
-    "bot.vault": {"bot.settings"},
+    "bot.keyring": {"bot.settings"},
+    "bot.vault": {"bot.settings", "bot.keyring"},
     "bot.db": set(),
     "bot.channels": {"bot.messages"},
     "bot.content": {"bot.messages", "nlu.contract", "nlu.languages"},
@@ -27,8 +28,11 @@ MAY_IMPORT = {
         "nlu.contract",
     },
     "actions": {"bot.db", "bot.content", "bot.directory"},
-    "bot.gateway": {"bot.messages", "bot.channels.base", "bot.conversation"},
+    "bot.edge": set(),
+    "bot.admission": {"bot.messages", "bot.conversation", "bot.safety", "bot.edge"},
+    "bot.gateway": {"bot.messages", "bot.channels.base", "bot.conversation", "bot.admission", "bot.edge"},
     "bot.migrations": {"bot.db", "bot.conversation.models", "bot.directory.models"},
+    "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
     "nlu": set(),
 }  # fmt: skip
 """Room -> the rooms it may import besides itself. app and cli wire everything and may import all."""

@@ -43,6 +43,16 @@ class PollingChannel(Channel, Protocol):
         """Hand over messages until cancelled; the provider forgets one only after `accept` has returned."""
 
 
+class RemovingChannel(Channel, Protocol):
+    """A channel whose provider deletes messages when asked: `traits.removes_within` says how old they may be."""
+
+    async def remove(self, address: str, message_ids: list[str]) -> None:
+        """Delete messages of one chat, sent and received; those that are not there (any more) are passed over.
+
+        Raises SendError; what was not deleted may be asked for again.
+        """
+
+
 class AcknowledgingChannel(Channel, Protocol):
     """A channel whose provider also wants to hear that a button was pressed; until then the press looks pending."""
 

@@ -55,6 +55,7 @@ BUTTON_LIMIT = 100
 PAYLOAD_LIMIT = 64  # bytes of callback_data
 UPDATES = ("message", "callback_query")  # edits and the rest would only be refused: they are not asked for
 POLL_SECONDS = 50
+REMOVED_AT_ONCE = 100  # messages in one call of deleteMessages
 PRESS = "callback:"  # marks the provider_id of a pressed button, which is the id to acknowledge it by
 
 # What a person may type after a slash. Anything else, and any of these followed by more words, is plain text.
@@ -105,6 +106,7 @@ class TelegramChannel:
         title_limit=64,
         can_ask_location=True,
         can_send_location=True,
+        removes_within=timedelta(hours=48),
     )
 
     def __init__(
@@ -205,25 +207,31 @@ class TelegramChannel:
         )
 
     async def send(self, address: str, message: Outbound) -> str:
-        """Send and return Telegram's message id. A pin, or a second keyboard, follows and may fail unnoticed.
+        """Send and return Telegram's message id. A pin, or a second keyboard, follows and may fail unnoticed; its id
+        stands behind the first one's, after a space.
 
         Raises SendError; ValueError for a message that Telegram would refuse.
         """
         _check(message)
         chat, keyboard = int(address), _keyboard(message)
         sent = await self._send_text(chat, message.text, _choices(message) or keyboard)
+        all_sent = [sent]
         try:
             if message.location:
-                await self._call(
-                    self._bot.send_location(
-                        chat, message.location.latitude, message.location.longitude, protect_content=self._protect
-                    )
-                )
+                place = message.location
+                pin = self._bot.send_location(chat, place.latitude, place.longitude, protect_content=self._protect)
+                all_sent.append(await self._call(pin))
             if message.buttons and keyboard:  # one message carries one keyboard
-                await self._send_text(chat, message.ask_location or "", keyboard)
+                all_sent.append(await self._send_text(chat, message.ask_location or "", keyboard))
         except SendError as error:
             log.warning("addition to a message not sent: %s", error)
-        return str(sent.message_id)
+        return " ".join(str(one.message_id) for one in all_sent)
+
+    async def remove(self, address: str, message_ids: list[str]) -> None:
+        """Delete up to 48 hours of a private chat, on both sides. Raises SendError."""
+        numbers = sorted({int(number) for ids in message_ids for number in ids.split()})
+        for start in range(0, len(numbers), REMOVED_AT_ONCE):
+            await self._call(self._bot.delete_messages(int(address), numbers[start : start + REMOVED_AT_ONCE]))
 
     async def _send_text(
         self, chat: int, text: str, markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
@@ -292,6 +300,7 @@ class TelegramChannel:
             media,
             language_hint=person.language_code if person else None,
             sent_at=message.date,
+            message_id=str(message.message_id),
         )
 
     def _from_group(self, message: Message, number: str) -> Refused:

@@ -15,6 +15,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlparse, urlsplit
 
@@ -50,6 +51,7 @@ TEMPLATE_TEXT_LIMIT = 1024  # body of twilio/quick-reply and twilio/list-picker
 BUTTON_LIMIT = 3  # quick replies in a session; more become a list-picker, of at most LIST_LIMIT
 LIST_LIMIT = 10
 TITLE_LIMIT = 20  # of a quick reply; WhatsApp allows 24 in a list
+KEPT = timedelta(days=400)  # how long Twilio's log goes back
 FIELD_LIMIT = 500  # parameters in one webhook; Twilio sends about 30
 
 FORM = "application/x-www-form-urlencoded"
@@ -189,6 +191,21 @@ class TwilioChannel:
             await self._send_pin(to, message.location)
         return sid
 
+    async def remove(self, address: str, message_ids: list[str]) -> None:
+        """Delete messages from Twilio's log. Raises SendError for one that it does not let go of yet (still on its way).
+
+        Twilio keeps bodies for up to 30 days more in backups of its own; only `discard_content` avoids that.
+        https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource
+        """
+        for sid in message_ids:
+            try:
+                await self._client.messages(sid).delete_async()
+            except (TwilioRestException, TwilioServiceException) as error:
+                if error.status != 404:  # gone already
+                    raise SendError(f"twilio: not deleted, HTTP {error.status}", Consequence.RETRY) from None
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise SendError(f"twilio: not deleted ({type(error).__name__})", Consequence.RETRY) from None
+
     async def _send_text(self, to: str, message: Outbound, text: str) -> str:
         template = self._template(message)
         if template:
@@ -243,7 +260,7 @@ def traits_of(name: str, content_sids: Mapping[int, str] | None = None) -> Chann
     """What a face of Twilio's ('sms' or 'whatsapp') can show with these content templates. Raises ValueError."""
     content_sids = content_sids or {}
     if name == "sms":
-        return ChannelTraits("sms", TEXT_LIMIT, segments=True)
+        return ChannelTraits("sms", TEXT_LIMIT, segments=True, removes_within=KEPT)
     if name != "whatsapp":
         raise ValueError(f"a Twilio channel is 'sms' or 'whatsapp', not {name!r}")
     if any(not 1 <= count <= LIST_LIMIT for count in content_sids):
@@ -255,6 +272,7 @@ def traits_of(name: str, content_sids: Mapping[int, str] | None = None) -> Chann
         title_limit=TITLE_LIMIT,
         list_limit=max((count for count in content_sids if count > BUTTON_LIMIT), default=0),
         can_send_location=True,
+        removes_within=KEPT,
     )
 
 
@@ -315,7 +333,7 @@ def _message(form: MultiDict[str], sid: str) -> Event:
     text = _text(form, channel)
     if channel == "whatsapp" and not (text or payload or location or media):
         media = "file"  # a kind Twilio does not pass on: the person must still hear that it could not be read
-    return Inbound(channel, sid, sender, text, payload, location, media)
+    return Inbound(channel, sid, sender, text, payload, location, media, message_id=sid)
 
 
 def _face(sender: str) -> tuple[str, str]:

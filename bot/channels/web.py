@@ -13,7 +13,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -44,6 +44,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 random bits
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # what no database and no model should meet
 RECONNECT = 3  # s until a browser opens a broken stream again
+UNSTORED_LIMIT = 1000  # people for whom a message in no history is kept until their page is open
 POLL = 5  # s between the visits of a browser for which no stream was free
 
 # A comment for proxies, and an event for the page: a phone that has changed networks may not notice otherwise.
@@ -158,6 +159,7 @@ class WebChat:
         self._limit, self._limit_each = streams, streams_each
         self._heartbeat, self._follow_ups, self._timeout = heartbeat, follow_ups, timeout
         self._streams: dict[str, list[_Stream]] = {}
+        self._unstored: dict[str, list[Entry]] = {}
         self._stopped = False
         self._html = (PAGE / "index.html").read_text("utf-8")
         self._assets = {path.name: path.read_bytes() for path in PAGE.iterdir() if path.suffix in CONTENT_TYPES}
@@ -180,6 +182,15 @@ class WebChat:
         _check(message)
         self.wake(address)
         return secrets.token_hex(8)
+
+    async def tell(self, address: str, message: Outbound, language: str, direction: str) -> None:
+        """Show a message that is in no history, because nothing can be stored: at once, or when a page is next open."""
+        _check(message)
+        entry = {"id": None, "language": language, "direction": direction, **asdict(message)}
+        self._unstored.setdefault(address, []).append(entry)
+        while len(self._unstored) > UNSTORED_LIMIT:
+            self._unstored.pop(next(iter(self._unstored)))
+        self.wake(address)
 
     def wake(self, address: str) -> None:
         """Have the person's open pages look into the history: for a message that another process has sent."""
@@ -259,6 +270,7 @@ class WebChat:
         try:
             await response.prepare(request)
             await self._write(response, f"retry: {(RECONNECT if stream else POLL) * 1000}\n\n")
+            await self._show_unstored(response, address)
             after = await self._catch_up(response, address, _seen(request))
             await self._write(response, BEAT)
             if stream:
@@ -289,9 +301,15 @@ class WebChat:
                 return
             stream.bell.clear()  # before reading: what is sent meanwhile rings again
             seen = after
+            await self._show_unstored(response, address)
             after = await self._catch_up(response, address, after)
             if after == seen:
                 await self._write(response, BEAT)
+
+    async def _show_unstored(self, response: web.StreamResponse, address: str) -> None:
+        for entry in self._unstored.pop(address, ()):
+            shown = json.dumps({key: entry.get(key) for key in SHOWN})
+            await self._write(response, f"data: {shown}\n\n")  # without an id: what is stored counts on from before
 
     async def _catch_up(self, response: web.StreamResponse, address: str, after: int) -> int:
         async for entry in self._entries(address, after):

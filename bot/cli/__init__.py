@@ -17,6 +17,11 @@ COMMANDS = {
     "directory": ("bot.cli.directory", "Places that help, from content/directory."),
     "evaluate": ("bot.cli.evaluate", "Measure how well each language is understood."),
     "language": ("bot.cli.language", "The languages: what each has and lacks; lay out one more."),
+    "what-we-hold": ("bot.cli.people", "Print all that is held about one address."),
+    "erase": ("bot.cli.people", "Delete the person at one address."),
+    "backup": ("bot.cli.backup", "Copy the data, and the personal keys apart from it."),
+    "restore": ("bot.cli.backup", "Fill an empty database from a backup."),
+    "keys": ("bot.cli.keys", "The master keys: what they lock, a new one, the end of old ones."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }
 """The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:
@@ -30,7 +35,7 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(COMMANDS[name][0]), name)
+        return getattr(importlib.import_module(COMMANDS[name][0]), name.replace("-", "_"))
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

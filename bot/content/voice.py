@@ -30,6 +30,7 @@ class Promises:
     human_contact: str | None = None
     operators_on_duty: bool = False
     default_country: str | None = None
+    person_days: int = 90
 
 
 class Voice:
@@ -138,7 +139,8 @@ class Voice:
         return Block(self.word("about"), extras=(self.sources_hint(),))
 
     def _privacy(self) -> Block:
-        return Block(self.word("privacy", days=self.promises.transcript_days))
+        kept = {"days": self.promises.transcript_days, "person_days": self.promises.person_days}
+        return Block(self.word("privacy", **kept))
 
     def _not_helpful(self) -> Block:
         return Block(self.word("not_helpful"), self.rescue())
@@ -157,6 +159,22 @@ class Voice:
 
     def _quick_exit(self) -> Block:
         return Block(self.word("quick_exit"))
+
+    def _help(self) -> Block:
+        """To the word HELP: somebody in danger may send just that, so the number to call comes first."""
+        lines = self._answers.lines(("emergency",))
+        contact = self.promises.human_contact
+        extras = [self.word("human.contact", contact=contact)] if contact else []
+        if lines:
+            return Block(lines, self._menu_buttons(), extras=(self.word("help"), *extras))
+        # Nothing is invented: the numbers to call are those of the country.
+        extras.append(self.word("country.not_given"))
+        buttons = (self.button("numbers", "numbers:human"), *self._menu_buttons())
+        return Block(self.word("help"), buttons, extras=tuple(extras))
+
+    def _nothing(self) -> list[Block]:
+        """Words are not needed, only what goes with them."""
+        return []
 
     # --- asking back -----------------------------------------------------------------------------------------
 

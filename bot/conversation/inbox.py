@@ -136,6 +136,7 @@ class Inbox:
                     "location": asdict(message.location) if message.location else None,
                     "media": message.media,
                     "language_hint": message.language_hint,
+                    "message_id": message.message_id,
                 },
                 ensure_ascii=False,
             )

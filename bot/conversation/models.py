@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.db import Base, UtcTime, new_id, now
@@ -25,6 +25,8 @@ class Person(Base):
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+    # Somebody was erased then, and this is only what the last word to them needs; gone within a minute.
+    leaving_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 
 
 class Recipient(Base):
@@ -104,6 +106,8 @@ class OutboxMessage(Base):
     next_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     provider_id: Mapped[str | None] = mapped_column(String(128))
     error_code: Mapped[str | None] = mapped_column(String(32))
+    # Sent although the person has said STOP, because it answers what they have just written: that word, or danger.
+    despite_stop: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
 
 
@@ -119,6 +123,23 @@ class Handoff(Base):
     urgent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     closed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Removal(Base):
+    """What a provider still shows or keeps of a conversation, to be deleted there: on quick exit, and after erasing.
+
+    `sealed` (JSON with the person's own key): the address and the provider's ids of the messages, a day or two of them.
+    """
+
+    __tablename__ = "removal"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
 
 class Tally(Base):

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Select, delete, select, text, update
+from sqlalchemy import Select, delete, select, update
 
 from bot.conversation import erasure
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
@@ -57,14 +57,9 @@ class Retention:
                 )
                 .values(state=None)
             )
-            await erasure.forget_all_farewells(session)
+            await erasure.forget_all_farewells(session, now() - erasure.LEAVING)
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
-        if self._database.sqlite:
-            # secure_delete alone leaves copies in the write-ahead log.
-            async with self._database.engine.connect() as connection:
-                raw = await connection.execution_options(isolation_level="AUTOCOMMIT", farol_read_only=True)
-                await raw.execute(text("COMMIT"))
-                await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self._database.scrub()
         counts = {
             "received": received.rowcount,
             "sent": sent.rowcount,

@@ -12,7 +12,6 @@ from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import aliased
 
 from bot.channels.base import Channel
-from bot.conversation import erasure
 from bot.conversation.models import Conversation, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
 from bot.db import Database, now
@@ -24,7 +23,6 @@ log = structlog.get_logger("farol.sender")
 MAX_ATTEMPTS = 8
 _FIRST_DELAY = 2.0
 _IDLE = 1.0
-_PARTING = 20.0
 _WIDTH = 8
 """Messages on their way at once; with more of them a crash leaves more of them uncertain."""
 
@@ -32,7 +30,6 @@ _WIDTH = 8
 @dataclass(frozen=True)
 class _Letter:
     row: OutboxMessage
-    person_id: str
     recipient_id: str
     address: str
     message: object
@@ -47,7 +44,6 @@ class Sender:
         self._channels = channels
         self._written = written
         self._task: asyncio.Task | None = None
-        self._partings: list[asyncio.Task] = []
 
     async def start(self) -> None:
         """Flag what an earlier crash left uncertain, then begin to send."""
@@ -60,10 +56,9 @@ class Sender:
 
     async def stop(self) -> None:
         """Finish what is on its way, for at most five seconds."""
-        tasks = [task for task in (self._task, *self._partings) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def drain(self) -> None:
         """Send everything that is due now, and return; for the command line."""
@@ -117,16 +112,21 @@ class Sender:
         async with self._database.begin(read_only=True) as session:
             if (await session.execute(query)).first() is None:
                 return []
-        letters = []
+        letters, refused = [], 0
         async with self._database.begin() as session:
             rows = await session.execute(query.with_for_update(skip_locked=True, of=OutboxMessage))
             for row, person, address in rows.all():
+                if address.stopped_at is not None and not row.despite_stop:
+                    # Whoever queued it, and whenever: somebody who said STOP is not written to.
+                    row.status, row.error_code = "failed", "stopped"
+                    refused += 1
+                    continue
                 row.status = "sending"
                 row.attempts += 1
                 plain = self._vault.open(person.wrapped_key, address.sealed, f"{person.id}/recipient/{address.id}")
                 body = self._vault.open(person.wrapped_key, row.sealed, f"{person.id}/outbox/{row.id}")
-                letters.append(_Letter(row, person.id, address.id, plain, from_text(body)))
-        return letters
+                letters.append(_Letter(row, address.id, plain, from_text(body)))
+        return letters if letters or not refused else await self._take()
 
     async def _deliver(self, letter: _Letter) -> None:
         row = letter.row
@@ -145,14 +145,6 @@ class Sender:
                 .where(OutboxMessage.id == row.id, OutboxMessage.status == "sending")
                 .values(status="sent", provider_id=provider_id)
             )
-        if row.error_code == erasure.FAREWELL:
-            self._partings.append(asyncio.create_task(self._part(letter.person_id)))
-
-    async def _part(self, person_id: str) -> None:
-        """Forget somebody erased once the last word has reached them (a browser collects it within moments)."""
-        await asyncio.sleep(_PARTING)
-        async with self._database.begin() as session:
-            await erasure.forget_after_farewell(session, person_id)
 
     async def _failed(self, letter: _Letter, error: SendError) -> None:
         row = letter.row

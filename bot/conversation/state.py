@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from bot.conversation.pace import Pace
 from bot.messages import Button
 
 
@@ -14,6 +15,7 @@ class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
     `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
     what did not fit into the last SMS and is sent when the person asks to read on. `topic` is the answer last given.
+    `erase_asked`: the next message says whether everything is deleted, without the engine.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -26,6 +28,8 @@ class State:
     draft_noted: bool = False
     rest: str = ""
     topic: str | None = None
+    erase_asked: bool = False
+    pace: Pace = Pace()
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -33,7 +37,13 @@ class State:
     @classmethod
     def from_text(cls, text: str) -> State:
         data = json.loads(text)
-        return cls(**{**data, "choices": tuple(Button(**choice) for choice in data["choices"])})
+        return cls(
+            **{
+                **data,
+                "pace": Pace(**data.get("pace", {})),
+                "choices": tuple(Button(**choice) for choice in data["choices"]),
+            }
+        )
 
     def forget_dialogue(self) -> State:
         """The same without the engine's events: used when the engine cannot read them any more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,6 +22,7 @@ from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
 from bot.conversation.outbox import to_text
+from bot.conversation.pace import judge
 from bot.conversation.state import State
 from bot.db import Database, new_id, now
 from bot.messages import ChannelTraits
@@ -44,6 +45,8 @@ class Answer:
     language: str
     parse: dict | None = None
     crisis: str | None = None
+    despite_stop: bool = False
+    """Said even to somebody who wants no messages: it answers what they have just written and must always work."""
 
 
 class Workers:
@@ -60,7 +63,11 @@ class Workers:
         arrived: asyncio.Event,
         count: int = 4,
         observe: Callable[[Answer], None] = lambda answer: None,
+        told: Container[tuple[str, str]] = (),
+        daily_limit: int | None = 100,
     ) -> None:
+        self._daily_limit = daily_limit
+        self._told = told
         self._database = database
         self._vault = vault
         self._leases = Leases(database, vault)
@@ -68,6 +75,7 @@ class Workers:
         self._engine = engine
         self._content = content
         self._traits = traits
+        self._reach = {name: one.removes_within for name, one in traits.items() if one.removes_within}
         self._arrived = arrived
         self._count = count
         self._observe = observe
@@ -131,7 +139,11 @@ class Workers:
                 continue
             name = f"{held.person_id}/inbox/{message.id}"
             body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
+            body["at"] = message.received_at.timestamp()
             answer = await self._answer(held, body)
+            if answer.crisis and (message.channel, message.provider_id) in self._told:
+                # The lifeline has said it already; the team must still hear of it.
+                answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
             held = await self._write(held, message, answer)
             self._observe(answer)
             if held is None:
@@ -141,7 +153,14 @@ class Workers:
     # --- deciding: nothing below is written yet -----------------------------------------------------------------
 
     async def _answer(self, held: Held, body: dict) -> Answer:
-        state, text = held.state, body["text"]
+        text = body["text"]
+        arrived = body.get("at") or now().timestamp()
+        verdict = "answer"
+        if self._daily_limit is not None:
+            pressed = bool(body.get("payload"))
+            pace, verdict = judge(held.state.pace, text, arrived, self._daily_limit, pressed=pressed)
+            held = replace(held, state=replace(held.state, pace=pace))
+        state = held.state
         language = state.language or self._content.language_for(body.get("language_hint"))
         crisis = self._screen.crisis(text, first=language) if text else None
         if crisis:
@@ -150,17 +169,29 @@ class Workers:
             effect = "hand_off_urgent" if crisis.name != "pep_urgent" else None
             spoken = language if state.language else crisis.language
             remembered = replace(state, language=spoken, greeted=True, choices=())
-            return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name)
+            return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name, despite_stop=True)
         word = self._screen.word(text, first=language) if text else None
-        if word and word.name in ("stop", "start", "quick_exit"):
+        if word and word.name in ("stop", "start", "quick_exit", "help"):
             key, effect = {
                 "stop": ("stopped", "opt_out"),
                 "start": ("started", "opt_in"),
                 "quick_exit": ("quick_exit", "quick_exit"),
+                "help": ("help", None),
             }[word.name]
             spoken = state.language or word.language
-            return Answer([Response(key, effect=effect)], replace(state, language=spoken, greeted=True), spoken)
+            remembered = replace(state, language=spoken, greeted=True, erase_asked=False)
+            if word.name == "quick_exit":
+                # Whoever looks at the phone next finds no thread to pick up.
+                remembered = replace(remembered, rest="", topic=None)
+            return Answer([Response(key, effect=effect)], remembered, spoken, despite_stop=True)
+        if verdict != "answer":
+            log.info("not answered", conversation=held.conversation_id, why=verdict)
+            return Answer([Response("daily_limit")] if verdict == "limit" else [], state, language)
+        if state.erase_asked:
+            return self._erase_or_keep(state, body, language)
         if held.stopped:
+            if word and word.name == "erase":
+                return self._ask_erase(state, state.language or word.language)
             return Answer([], state, language)
         if body.get("media") and not text:
             return Answer([Response("media")], replace(state, language=language), language)
@@ -182,12 +213,27 @@ class Workers:
             language = word.language
         request = self._request(held, body, payload, word is not None and word.name == "erase", language)
         answer = await self._ask(held, request, body, language)
+        if word and word.name == "erase" and [response.key for response in answer.responses] == ["trouble"]:
+            # The engine is down: this is promised to work all the same.
+            return self._ask_erase(state, language)
         again = choices.said_in_country(payload or "")
         if again and answer.parse:
             what, region = again
             said = Response("human") if what == "human" else Response("topic", {"topic": what})
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
         return answer
+
+    def _ask_erase(self, state: State, language: str) -> Answer:
+        remembered = replace(state, language=language, greeted=True, erase_asked=True)
+        return Answer([Response("ask.erase")], remembered, language, despite_stop=True)
+
+    def _erase_or_keep(self, state: State, body: dict, language: str) -> Answer:
+        """Only a clear yes erases; whatever else was said, nothing is."""
+        picked = None if body.get("payload") else choices.chosen(body["text"], state.choices)
+        payload = body.get("payload") or (picked.payload if picked else None)
+        yes = payload == "intent:affirm" or choices.is_one_of(body["text"], self._content.yes_words())
+        said = Response("erased", effect="erase") if yes else Response("kept")
+        return Answer([said], replace(state, erase_asked=False), language, despite_stop=True)
 
     def _request(self, held: Held, body: dict, payload: str | None, erase: bool, language: str) -> TurnRequest:
         state, text, command = held.state, body["text"], None
@@ -269,7 +315,7 @@ class Workers:
                 await self._erase(session, held, texts)
                 return None
             for outbound in rendering.messages:
-                self._queue(session, held, to_text(outbound, answer.language))
+                self._queue(session, held, to_text(outbound, answer.language), answer.despite_stop)
             await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
@@ -293,7 +339,7 @@ class Workers:
             draft_noted=answer.state.draft_noted,
         )
 
-    def _queue(self, session: AsyncSession, held: Held, text: str) -> None:
+    def _queue(self, session: AsyncSession, held: Held, text: str, despite_stop: bool) -> None:
         row_id = new_id()
         session.add(
             OutboxMessage(
@@ -301,6 +347,7 @@ class Workers:
                 conversation_id=held.conversation_id,
                 channel=held.channel,
                 sealed=self._vault.seal(held.wrapped_key, text, f"{held.person_id}/outbox/{row_id}"),
+                despite_stop=despite_stop,
             )
         )
 
@@ -311,6 +358,9 @@ class Workers:
             await session.execute(
                 update(Recipient).where(Recipient.id == held.recipient_id).values(stopped_at=now() if stopped else None)
             )
+        if "quick_exit" in effects:
+            for trace in await erasure.traces(session, self._vault, held.person_id, self._reach):
+                await erasure.ask_removal(session, self._vault, held.person_id, held.wrapped_key, trace)
         if effects & {"hand_off", "hand_off_urgent"}:
             intent = ((answer.parse or {}).get("intent") or {}).get("name")
             session.add(
@@ -324,9 +374,6 @@ class Workers:
         return stopped
 
     async def _erase(self, session: AsyncSession, held: Held, texts: list[str]) -> None:
-        """Erase the person; the last word goes out under a new, empty person that is forgotten once it is sent."""
-        address = await session.get(Recipient, held.recipient_id)
-        plain = self._vault.open(held.wrapped_key, address.sealed, f"{held.person_id}/recipient/{address.id}")
-        await erasure.erase_person(session, held.person_id)
-        await erasure.say_farewell(session, self._vault, held.channel, plain, texts)
+        """Erase the person; the last word goes out under a new, empty person that is forgotten within a minute."""
+        await erasure.forget(session, self._vault, held.person_id, self._reach, channel=held.channel, texts=texts)
         self.answered.set()

@@ -17,7 +17,7 @@ from bot.safety.phrases import Phrases, fold
 CRISES = ("crisis_suicide", "medical_emergency", "violence", "trafficking", "pep_urgent")
 """In the order they are answered when a message shows several."""
 
-WORDS = ("stop", "start", "erase", "quick_exit")
+WORDS = ("stop", "start", "erase", "quick_exit", "help")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ async def test_a_location_follows_the_text(telegram: TelegramApi, bot: TelegramC
     assert telegram.calls("sendLocation") == [
         {"chat_id": CHAT, "latitude": 38.722252, "longitude": -9.139337, "protect_content": False}
     ]
-    assert sent == "1001"
+    assert sent == "1001 1002", "both can be deleted later"
 
 
 async def test_choices_and_a_location_keyboard_are_two_messages(telegram: TelegramApi, bot: TelegramChannel) -> None:
@@ -275,3 +275,17 @@ async def test_the_emulator_keeps_no_two_pollers_and_honours_offsets(telegram: T
         async with session.post(here + "setWebhook", json={"url": "https://farol.example/"}) as response:
             assert (await response.json())["ok"]
         assert (await get())["error_code"] == 409
+
+
+async def test_messages_are_removed_a_hundred_at_a_time(telegram: TelegramApi, bot: TelegramChannel) -> None:
+    await bot.remove(str(CHAT), ["1001 1002", *map(str, range(2000, 2120))])
+    calls = telegram.calls("deleteMessages")
+    assert [len(call["message_ids"]) for call in calls] == [100, 22] and calls[0]["message_ids"][:2] == [1001, 1002]
+    assert (CHAT, 2119) in telegram.deleted
+
+
+async def test_a_chat_that_blocked_us_cannot_be_cleared(telegram: TelegramApi, bot: TelegramChannel) -> None:
+    telegram.blocked.add(CHAT)
+    with pytest.raises(SendError) as caught:
+        await bot.remove(str(CHAT), ["1001"])
+    assert caught.value.consequence is Consequence.STOP_WRITING

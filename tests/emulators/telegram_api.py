@@ -62,6 +62,7 @@ METHODS: dict[str, dict[str, bool]] = {
     },
     "sendChatAction": {"chat_id": True, "action": True},
     "deleteMessage": {"chat_id": True, "message_id": True},
+    "deleteMessages": {"chat_id": True, "message_ids": True},
     "answerCallbackQuery": {
         "callback_query_id": True,
         "text": False,
@@ -99,6 +100,7 @@ class TelegramApi:
         self.token, self.username = token, username
         self.blocked: set[int] = set()
         self.unknown: set[int] = set()
+        self.deleted: set[tuple[int, int]] = set()
         self.pending: list[Json] = []
         self.webhook: str | None = None
         self.secret: str | None = None
@@ -323,6 +325,14 @@ class TelegramApi:
         self._chat(asked)
         if not 1000 < asked["message_id"] <= self._last_message:
             raise Refusal("Bad Request: message to delete not found")
+        return True
+
+    async def _delete_messages(self, asked: Json) -> bool:
+        self._chat(asked)
+        numbers = asked["message_ids"]
+        if not (isinstance(numbers, list) and 1 <= len(numbers) <= 100 and all(type(n) is int for n in numbers)):
+            raise Refusal("Bad Request: message identifiers are not specified")
+        self.deleted |= {(asked["chat_id"], number) for number in numbers}
         return True
 
     async def _answer_callback_query(self, asked: Json) -> bool:

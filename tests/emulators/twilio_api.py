@@ -106,6 +106,7 @@ class TwilioApi:
         self.opted_out: set[str] = set()
         self.sent: list[dict[str, str]] = []
         self.sids: list[str] = []
+        self.deleted: list[str] = []
         self.requests = 0
         self._faults: deque[Fault] = deque()
         self._news = asyncio.Condition()
@@ -114,6 +115,7 @@ class TwilioApi:
     async def __aenter__(self) -> TwilioApi:
         app = web.Application()
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._create)
+        app.router.add_delete("/2010-04-01/Accounts/{sid}/Messages/{message}.json", self._delete)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -194,6 +196,20 @@ class TwilioApi:
         if fault.dropped and request.transport:
             request.transport.abort()
         return web.json_response(answer, status=201)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """204 the first time, 404 for a message that is not (any more) there, as Twilio answers."""
+        sid = request.match_info["message"]
+        try:
+            self._check_account(request)
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        if not re.fullmatch("[SM]M[0-9a-f]{32}", sid) or sid in self.deleted:
+            return _error(Fault(404, 20404), "not found")
+        self.deleted.append(sid)
+        async with self._news:
+            self._news.notify_all()
+        return web.Response(status=204)
 
     def _check_account(self, request: web.Request) -> None:
         expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()

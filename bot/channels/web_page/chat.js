@@ -117,8 +117,11 @@ function showLost() {
 /* --- What Farol says --- */
 
 function show(message) {
-  if (message.id <= lastId) return; // a stream that was opened again may repeat itself
-  lastId = message.id;
+  // Without an id: told directly, while nothing could be stored.
+  if (message.id !== null) {
+    if (message.id <= lastId) return; // a stream that was opened again may repeat itself
+    lastId = message.id;
+  }
   hideTyping();
   for (const sent of log.querySelectorAll(".state.sent")) sent.textContent = ""; // the answer says it
   const row = addRow("farol", words.assistant);
