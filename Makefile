@@ -25,7 +25,11 @@ bench: train  ## measure against stock Rasa 3.6.21 and write benchmarks/results.
 	@$(BOOT) --tests
 	.venv/bin/python -m benchmarks.run
 
-fuzz-api:  ## throw everything at the partners' API of the directory (schemathesis; some minutes)
+bench-directory: environments  ## measure the search for places on SQLite and PostgreSQL, write benchmarks/directory.md
+	@$(BOOT) --tests
+	.venv/bin/python -m benchmarks.directory_search
+
+fuzz-api: environments  ## throw everything at the partners' API of the directory (schemathesis; some minutes)
 	@$(BOOT) --tests
 	.venv/bin/python -m tests.directory.fuzz_api
 
