@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Select, delete, select, text, update
 
 from bot.conversation import erasure
+from bot.conversation.card import Card
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
 from bot.db import Database, now
 
@@ -57,6 +58,8 @@ class Retention:
                 )
                 .values(state=None)
             )
+            # What the console lists goes when the dialogue goes.
+            await session.execute(update(Card).where(Card.last_in_at < old, Card.operator.is_(None)).values(sealed=None))
             await erasure.forget_all_farewells(session)
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
         if self._database.sqlite:

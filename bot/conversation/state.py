@@ -27,6 +27,11 @@ class State:
     rest: str = ""
     topic: str | None = None
 
+    @property
+    def asks_to_erase(self) -> bool:
+        """Whether the last thing asked was 'Shall I delete everything?', which nothing may come between."""
+        return any(choice.payload == "intent:affirm" for choice in self.choices)
+
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
 

@@ -17,12 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
 from bot.conversation import choices, erasure, tallies
+from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
 from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
-from bot.conversation.outbox import to_text
+from bot.conversation.outbox import Origin, to_text
+from bot.conversation.record import Seen, record
 from bot.conversation.state import State
+from bot.conversation.understanding import Understanding
 from bot.db import Database, new_id, now
 from bot.messages import ChannelTraits
 from bot.safety.screen import Screen
@@ -44,6 +47,8 @@ class Answer:
     language: str
     parse: dict | None = None
     crisis: str | None = None
+    always: bool = False
+    """Whether it is said even while a person of the team answers in the program's place."""
 
 
 class Workers:
@@ -150,7 +155,7 @@ class Workers:
             effect = "hand_off_urgent" if crisis.name != "pep_urgent" else None
             spoken = language if state.language else crisis.language
             remembered = replace(state, language=spoken, greeted=True, choices=())
-            return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name)
+            return Answer([replace(said[0], effect=effect)], remembered, spoken, crisis=crisis.name, always=True)
         word = self._screen.word(text, first=language) if text else None
         if word and word.name in ("stop", "start", "quick_exit"):
             key, effect = {
@@ -159,9 +164,14 @@ class Workers:
                 "quick_exit": ("quick_exit", "quick_exit"),
             }[word.name]
             spoken = state.language or word.language
-            return Answer([Response(key, effect=effect)], replace(state, language=spoken, greeted=True), spoken)
+            remembered = replace(state, language=spoken, greeted=True)
+            return Answer([Response(key, effect=effect)], remembered, spoken, always=True)
         if held.stopped:
             return Answer([], state, language)
+        erasing = (word is not None and word.name == "erase") or state.asks_to_erase
+        if held.paused and not erasing:
+            # Buttons offered before the team came in mean nothing in what is talked about now.
+            return Answer([], replace(state, choices=(), rest=""), language)
         if body.get("media") and not text:
             return Answer([Response("media")], replace(state, language=language), language)
         if body.get("payload") == "say:group.refused":
@@ -187,7 +197,7 @@ class Workers:
             what, region = again
             said = Response("human") if what == "human" else Response("topic", {"topic": what})
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
-        return answer
+        return replace(answer, always=held.paused and erasing)
 
     def _request(self, held: Held, body: dict, payload: str | None, erase: bool, language: str) -> TurnRequest:
         state, text, command = held.state, body["text"], None
@@ -252,6 +262,7 @@ class Workers:
 
     async def _write(self, held: Held, message: InboxMessage, answer: Answer) -> Held | None:
         rendering = self._render(held, answer)
+        origin = Origin(tuple(map(_key, answer.responses)), self._content.version)
         # Numbers keep their meaning while somebody reads on.
         same = not rendering.messages or [response.key for response in answer.responses] in (["rest"], ["sources"])
         state = replace(
@@ -265,11 +276,14 @@ class Workers:
         async with self._database.begin() as session:
             await self._leases.hold(session, held)
             if "erase" in effects:
-                texts = [to_text(outbound, answer.language) for outbound in rendering.messages]
+                texts = [to_text(outbound, answer.language, origin) for outbound in rendering.messages]
                 await self._erase(session, held, texts)
                 return None
-            for outbound in rendering.messages:
-                self._queue(session, held, to_text(outbound, answer.language))
+            card = await locked(session, held.conversation_id)
+            if not card or card.operator is None or answer.always:
+                # Else one of the team came in while this was being thought of.
+                for outbound in rendering.messages:
+                    self._queue(session, held, to_text(outbound, answer.language, origin))
             await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
@@ -281,7 +295,13 @@ class Workers:
             )
             stopped = await self._apply(session, held, effects, answer)
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
+            await record(session, self._vault, held, message, card, self._seen(answer, state))
         return replace(held, state=state, stopped=stopped)
+
+    @staticmethod
+    def _seen(answer: Answer, state: State) -> Seen:
+        keys = list(map(_key, answer.responses))
+        return Seen(Understanding.of(answer.language, answer.parse, answer.crisis, keys), state, answer.responses)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
         return self._content.render(
@@ -313,10 +333,12 @@ class Workers:
             )
         if effects & {"hand_off", "hand_off_urgent"}:
             intent = ((answer.parse or {}).get("intent") or {}).get("name")
+            reason = answer.crisis or intent or "trouble"
+            await tallies.count_hand_off(session, held.conversation_id, reason, answer.language)
             session.add(
                 Handoff(
                     conversation_id=held.conversation_id,
-                    reason=answer.crisis or intent or "trouble",
+                    reason=reason,
                     language=answer.language,
                     urgent="hand_off_urgent" in effects,
                 )
@@ -330,3 +352,8 @@ class Workers:
         await erasure.erase_person(session, held.person_id)
         await erasure.say_farewell(session, self._vault, held.channel, plain, texts)
         self.answered.set()
+
+
+def _key(response: Response) -> str:
+    """A response as one word: `topic:prep_what` for an answer, else its key."""
+    return f"topic:{response.args.get('topic')}" if response.key == "topic" else response.key
