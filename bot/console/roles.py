@@ -1,0 +1,31 @@
+"""Who may do what in the console."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class May(Enum):
+    """One thing a role may do; every page and action of the console names the one it needs."""
+
+    WATCH = "watch"
+    """Read conversations."""
+    ANSWER = "answer"
+    """Take over, write, note, hand back."""
+    LABEL = "label"
+    """Say what was meant by a message that was not understood."""
+    READ = "read"
+    """Browse content, places and reports."""
+    EDIT = "edit"
+    """Put content live and mark places."""
+    AUDIT = "audit"
+    """See who did what."""
+
+
+ROLES: dict[str, frozenset[May]] = {
+    "viewer": frozenset({May.WATCH, May.READ}),
+    "operator": frozenset({May.WATCH, May.ANSWER, May.LABEL, May.READ}),
+    # Whoever tends the texts needs no transcripts.
+    "editor": frozenset({May.LABEL, May.READ, May.EDIT}),
+    "admin": frozenset(May),
+}
