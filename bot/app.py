@@ -16,6 +16,7 @@ from bot.channels.base import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.twilio import TwilioChannel
 from bot.channels.web import WebChat, routes
+from bot.console.console import Console
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
@@ -51,6 +52,7 @@ class Core:
     sender: Sender
     channels: dict[str, Channel]
     watch: ContentWatch
+    vault: Vault
 
 
 ChannelsFor = Callable[[Inbox, Database, Vault, Content], dict[str, Channel]]
@@ -93,7 +95,7 @@ async def core(
             await _started(stack, watch)
             await _started(stack, sender)
             await _started(stack, workers)
-        yield Core(people, content, engine, inbox, workers, sender, channels, watch)
+        yield Core(people, content, engine, inbox, workers, sender, channels, watch, vault)
 
 
 @asynccontextmanager
@@ -126,14 +128,18 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         by_webhook = bool(telegram and settings.telegram_webhook_secret and settings.public_url)
         if by_webhook:
             webhooks["telegram"] = telegram
-        app = web.Application(client_max_size=64 * 1024)
-        app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
-        app.add_routes(routes(chat[0]))
+        console = Console(
+            settings, running.database, running.vault, running.content, running.watch,
+            {name: channel.traits for name, channel in running.channels.items()}, running.workers.answered.set,
+        )  # fmt: skip
+        gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1")
+        app = application(gateway, chat[0], console)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         # Before the server closes: open event streams would keep it waiting.
         stack.push_async_callback(chat[0].stop)
+        await _started(stack, console)
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if by_webhook:
@@ -144,6 +150,15 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         port = site._server.sockets[0].getsockname()[1]
         log.info("serving", channels=sorted(running.channels), port=port)
         yield f"http://{settings.host}:{port}"
+
+
+def application(gateway: Gateway, chat: WebChat, console: Console) -> web.Application:
+    """Every door to the world, in one router; tests/console/test_doors.py asks of each who may come in."""
+    app = web.Application(client_max_size=64 * 1024)
+    app.add_routes(gateway.routes())
+    app.add_routes(routes(chat))
+    app.add_routes(console.routes())
+    return app
 
 
 def load_content(settings: Settings) -> Content:

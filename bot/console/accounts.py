@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.console import audit
 from bot.console.models import Operator, OperatorSession
 from bot.console.roles import ROLES
+from bot.conversation.card import Card
 from bot.db import Database, new_id, now
 from bot.vault import Vault
 
@@ -121,6 +122,10 @@ class Accounts:
         """Delete an account with its sessions. Raises AccountFault."""
         async with self._database.begin() as session:
             operator = await self._named(session, name)
+            # Whom they were answering, the program answers again.
+            await session.execute(
+                update(Card).where(Card.operator == operator.id).values(operator=None, fence=Card.fence + 1)
+            )
             await session.execute(delete(Operator).where(Operator.id == operator.id))
             audit.write(session, "farol", "operator_removed", operator.name)
 

@@ -22,16 +22,15 @@ def write(session: AsyncSession, operator: str, action: str, about: str = "") ->
     session.add(AuditEntry(operator=operator, action=action, about=about[:120]))
 
 
-async def look(session: AsyncSession, operator: str, about: str) -> None:
-    """Note that somebody reads a transcript, unless they have been reading it for less than AGAIN."""
+async def looked(session: AsyncSession, operator: str, about: str) -> bool:
+    """Whether it is noted that somebody reads a transcript, less than AGAIN ago."""
     recent = select(AuditEntry.position).where(
         AuditEntry.at > now() - AGAIN,
         AuditEntry.operator == operator,
         AuditEntry.action == "looked",
         AuditEntry.about == about,
     )
-    if await session.scalar(recent.limit(1)) is None:
-        write(session, operator, "looked", about)
+    return await session.scalar(recent.limit(1)) is not None
 
 
 async def entries(session: AsyncSession, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
