@@ -79,10 +79,10 @@ class Invitation:
 class Accounts:
     """All operators. Every wrong guess takes as long as a right one."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, hasher: PasswordHasher | None = None) -> None:
         self._database = database
         self._vault = vault
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._nobody = ""
         # Each hash takes 64 MiB: a burst of guesses must not take the machine's memory.
         self._turns = asyncio.Semaphore(2)
@@ -164,7 +164,7 @@ class Accounts:
         if operator is None:
             return None
         secret = self._secret(operator)
-        return Invitation(operator.name, secret, pyotp.TOTP(secret).provisioning_uri(operator.name, "Farol"))
+        return Invitation(operator.name, secret, pyotp.TOTP(secret).provisioning_uri(name=operator.name, issuer_name="Farol"))
 
     async def enrol(self, token: str, password: str, code: str) -> Account:
         """Set the password, prove the code, and use the link up. Raises AccountFault."""
