@@ -11,6 +11,8 @@ from bot.console.accounts import Accounts
 from bot.console.aliases import Aliases
 from bot.console.conversations import Conversations
 from bot.console.desk import Desk
+from bot.console.library import Library
+from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
 from bot.console.sign_in import SignIn
 from bot.console.site import PATH, Door, Site
@@ -51,7 +53,12 @@ class Console:
         self._conversations = Conversations(
             self._site, database, sessions, watch, self.desk, content, settings.sms_currency or ""
         )
-        self._pages = [SignIn(self._site, self.accounts, sessions), self._conversations]
+        self._pages = [
+            SignIn(self._site, self.accounts, sessions),
+            self._conversations,
+            Reporting(self._site, database, content),
+            Library(self._site, content, content_watch, traits),
+        ]
         self.alerts = alerts.Alerts(database, self.desk, _ways(settings), _link(settings))
 
     def doors(self) -> list[Door]:

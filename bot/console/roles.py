@@ -12,20 +12,16 @@ class May(Enum):
     """Read conversations."""
     ANSWER = "answer"
     """Take over, write, note, hand back."""
-    LABEL = "label"
-    """Say what was meant by a message that was not understood."""
     READ = "read"
-    """Browse content, places and reports."""
-    EDIT = "edit"
-    """Put content live and mark places."""
+    """Browse content and reports."""
     AUDIT = "audit"
     """See who did what."""
 
 
 ROLES: dict[str, frozenset[May]] = {
     "viewer": frozenset({May.WATCH, May.READ}),
-    "operator": frozenset({May.WATCH, May.ANSWER, May.LABEL, May.READ}),
+    "operator": frozenset({May.WATCH, May.ANSWER, May.READ}),
     # Whoever tends the texts needs no transcripts.
-    "editor": frozenset({May.LABEL, May.READ, May.EDIT}),
+    "editor": frozenset({May.READ}),
     "admin": frozenset(May),
 }

@@ -34,7 +34,8 @@ HEADERS = {
         "require-trusted-types-for 'script'; trusted-types farol"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not 'no-referrer': browsers then post our own forms with 'Origin: null', which is refused.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",

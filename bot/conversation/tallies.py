@@ -1,7 +1,6 @@
 """Counting as it happens, without ids: what reports are made of.
 
-People are counted under the first day of the month, all else under the day. A table of a report is the sum of one kind;
-a key with a bar in it ("prep_what|es") is a cell of a table with two sides. `bot.reports` says which is which.
+People are counted under the first day of the month, all else under the day. A table of a report is the sum of one kind.
 """
 
 from __future__ import annotations
@@ -63,10 +62,9 @@ async def count_unanswered(session: AsyncSession, language: str) -> None:
     await _count(session, "unanswered", language)
 
 
-async def count_topic(session: AsyncSession, topic: str, language: str, country: str | None) -> None:
+async def count_topic(session: AsyncSession, topic: str) -> None:
     """An answer that was given."""
-    await _count(session, "topic_language", f"{topic}|{language}")
-    await _count(session, "topic_country", f"{topic}|{country or '-'}")
+    await _count(session, "topic", topic)
 
 
 async def count_search(session: AsyncSession, service: str, found: bool) -> None:
