@@ -17,6 +17,7 @@ COMMANDS = {
     "directory": ("bot.cli.directory", "Places that help, from content/directory."),
     "evaluate": ("bot.cli.evaluate", "Measure how well each language is understood."),
     "language": ("bot.cli.language", "The languages: what each has and lacks; lay out one more."),
+    "report": ("bot.cli.report", "Write a month in figures, with small counts held back."),
     "operator": ("bot.cli.operator", "Who may sign in to the console: add, list, reset, unlock, remove."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }

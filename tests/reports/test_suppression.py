@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from bot.reports.suppression import SMALLEST, hidden_in_line
@@ -32,6 +32,7 @@ def test_no_small_count_of_a_list_can_be_worked_out_even_with_the_method_known()
             assert not (len(values) == 1 and 0 < min(values) < SMALLEST), (shown, possible[:3])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some.dictionaries(some.sampled_from("abcdefgh"), some.integers(0, 60), min_size=1))
 def test_a_small_count_is_never_shown_and_a_hidden_one_never_alone(counts):
     hidden = hidden_in_line(counts)
