@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     default_country: str | None = Field(None, description="ISO 3166 code assumed for emergency numbers when unknown.")
 
     # --- The console ---
-    team_timezone: str = Field("UTC", description="Time zone of the team, e.g. Europe/Madrid, for times in the console.")
+    team_timezone: str = Field(
+        "UTC", description="Time zone of the team, e.g. Europe/Madrid, for times in the console."
+    )
     sms_price: float | None = Field(None, ge=0, description="Price of one SMS segment, shown while an operator types.")
     sms_currency: str | None = Field(None, description="Currency of that price, e.g. EUR.")
     alert_webhook: SecretStr | None = Field(

@@ -164,7 +164,9 @@ class Accounts:
         if operator is None:
             return None
         secret = self._secret(operator)
-        return Invitation(operator.name, secret, pyotp.TOTP(secret).provisioning_uri(name=operator.name, issuer_name="Farol"))
+        return Invitation(
+            operator.name, secret, pyotp.TOTP(secret).provisioning_uri(name=operator.name, issuer_name="Farol")
+        )
 
     async def enrol(self, token: str, password: str, code: str) -> Account:
         """Set the password, prove the code, and use the link up. Raises AccountFault."""

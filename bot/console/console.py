@@ -85,7 +85,9 @@ def _ways(settings: Settings) -> dict[str, alerts.Way]:
         found["webhook"] = alerts.webhook(settings.alert_webhook.get_secret_value())
     if settings.alert_email_to:
         if not (settings.smtp_url and settings.alert_email_from):
-            raise ValueError("FAROL_ALERT_EMAIL_TO is set: FAROL_SMTP_URL and FAROL_ALERT_EMAIL_FROM are needed with it")
+            raise ValueError(
+                "FAROL_ALERT_EMAIL_TO is set: FAROL_SMTP_URL and FAROL_ALERT_EMAIL_FROM are needed with it"
+            )
         recipients = [one.strip() for one in settings.alert_email_to.split(",") if one.strip()]
         found["email"] = alerts.email(settings.smtp_url.get_secret_value(), settings.alert_email_from, recipients)
     return found
@@ -93,5 +95,3 @@ def _ways(settings: Settings) -> dict[str, alerts.Way]:
 
 def _link(settings: Settings) -> str:
     return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/") + f"{PATH}/conversations"
-
-

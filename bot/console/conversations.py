@@ -96,9 +96,7 @@ class Conversations:
     async def list_part(self, visit: Visit) -> web.StreamResponse:
         """The list alone, for a page that is open."""
         entries = await self._watch.entries(_filters(visit), visit.words.zone)
-        return self._site.page(
-            visit, "list.html", entries=entries, topic=self._topic(visit), levels=Level, now=now()
-        )
+        return self._site.page(visit, "list.html", entries=entries, topic=self._topic(visit), levels=Level, now=now())
 
     def _choices(self, visit: Visit, entries: list) -> dict[str, list[tuple[str, str]]]:
         """What the list can be narrowed to: all languages and channels, and the topics and countries that are there."""

@@ -196,14 +196,17 @@ class Desk:
 
     async def _seat(self, session: AsyncSession, conversation_id: str) -> _Seat:
         card = await locked(session, conversation_id)
-        row = card and (
-            await session.execute(
-                select(Person.id, Person.wrapped_key, Recipient.channel, Recipient.stopped_at)
-                .join(Conversation, Conversation.person_id == Person.id)
-                .join(Recipient, Recipient.id == Conversation.recipient_id)
-                .where(Conversation.id == conversation_id)
-            )
-        ).first()
+        row = (
+            card
+            and (
+                await session.execute(
+                    select(Person.id, Person.wrapped_key, Recipient.channel, Recipient.stopped_at)
+                    .join(Conversation, Conversation.person_id == Person.id)
+                    .join(Recipient, Recipient.id == Conversation.recipient_id)
+                    .where(Conversation.id == conversation_id)
+                )
+            ).first()
+        )
         if not row:
             raise Refused("say.gone")
         person_id, wrapped, channel, stopped_at = row

@@ -50,7 +50,9 @@ class Library:
                     {**source, "read": self._day(visit, source["read"]) if source.get("read") else ""}
                     for source in sources_of(topic, content.countries.get(country), country)
                 ],
-                "shown": [(channel, self._shown(name, language, country, traits)) for channel, traits in self._traits.items()],
+                "shown": [
+                    (channel, self._shown(name, language, country, traits)) for channel, traits in self._traits.items()
+                ],
             }
             for name, topic in content.topics.items()
             if topic.menu == group

@@ -97,7 +97,9 @@ class SignIn:
         minutes = int(LOCK.total_seconds() // 60)
         said = visit.words(fault, minutes=minutes) if fault == "sign_in.wrong" else fault and visit.words(fault)
         nobody = not await self._accounts.count()
-        return self._site.page(visit, "sign_in.html", status, title=visit.words("sign_in.title"), fault=said, nobody=nobody)
+        return self._site.page(
+            visit, "sign_in.html", status, title=visit.words("sign_in.title"), fault=said, nobody=nobody
+        )
 
     async def _invited(self, visit: Visit, fault: str = "", status: int = 200) -> web.StreamResponse:
         invitation = await self._accounts.invitation(visit.request.match_info["token"])

@@ -192,7 +192,11 @@ class Site:
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         ours = {request.host.lower(), self._public.netloc.lower()} - {""}
         told = site is not None or origin is not None
-        if not told or site not in (None, "same-origin") or (origin is not None and urlsplit(origin).netloc not in ours):
+        if (
+            not told
+            or site not in (None, "same-origin")
+            or (origin is not None and urlsplit(origin).netloc not in ours)
+        ):
             raise web.HTTPForbidden(text="only from the console's own pages")
 
     # --- its own doors -----------------------------------------------------------------------------------------------

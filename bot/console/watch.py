@@ -299,7 +299,9 @@ class Watch:
         self._summaries[card.conversation_id] = (card.sealed, summary)
         return summary
 
-    async def _received(self, session: AsyncSession, conversation_id: str, person_id: str, wrapped: bytes) -> list[Line]:
+    async def _received(
+        self, session: AsyncSession, conversation_id: str, person_id: str, wrapped: bytes
+    ) -> list[Line]:
         query = (
             select(InboxMessage, Understood)
             .outerjoin(Understood, Understood.inbox_id == InboxMessage.id)

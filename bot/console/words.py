@@ -32,6 +32,10 @@ class Words:
         """The words of a key with {…} filled in. Raises KeyError for one that is not there: a test knows them all."""
         return fill(self.texts[key], self.language, values) if values else self.texts[key]
 
+    def known(self, kind: str, name: str) -> str:
+        """The words for one of a set that others may add to, such as a status; its own name until there are words."""
+        return self.texts.get(f"{kind}.{name}", name)
+
     @property
     def direction(self) -> str:
         """'ltr' or 'rtl'."""
@@ -59,7 +63,9 @@ class Words:
         here, today = at.astimezone(self.zone), datetime.now(self.zone).date()
         if here.date() == today:
             return format_time(here, "short", locale=self._locale)
-        return format_datetime(here, "d MMM HH:mm", locale=self._locale)
+        return (
+            f"{format_datetime(here, 'd MMM', locale=self._locale)} {format_time(here, 'short', locale=self._locale)}"
+        )
 
     def day(self, at: datetime) -> str:
         """A day in the team's time zone."""

@@ -21,8 +21,8 @@ _ENTITIES = 8
 class Understood(Base):
     """One for each message of a person that was answered; gone with the message.
 
-    `review` says why somebody should look at it (asked_back, low_confidence, not_helpful), `label` the intent that
-    staff say is right. Neither says anything about the person.
+    `review` says why somebody should look at it (asked_back, low_confidence, not_helpful), and
+    nothing about the person.
     """
 
     __tablename__ = "understood"
@@ -30,7 +30,6 @@ class Understood(Base):
     inbox_id: Mapped[str] = mapped_column(ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     review: Mapped[str | None] = mapped_column(String(16), index=True)
-    label: Mapped[str | None] = mapped_column(String(64))
 
 
 @dataclass(frozen=True)

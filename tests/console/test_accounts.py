@@ -69,7 +69,11 @@ async def test_a_link_is_too_old_after_a_day(accounts, database):
 
 @pytest.mark.parametrize(
     ("password", "code", "key"),
-    [("short", None, "enrol.short"), ("my name is ana!", None, "enrol.name_in_password"), (PASSWORD, "000", "enrol.code")],
+    [
+        ("short", None, "enrol.short"),
+        ("my name is ana!", None, "enrol.name_in_password"),
+        (PASSWORD, "000", "enrol.code"),
+    ],
 )
 async def test_what_is_wrong_with_an_enrolment_is_said(accounts, password, code, key):
     token = await accounts.add("ana", "operator")

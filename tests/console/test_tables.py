@@ -17,7 +17,9 @@ from bot.db import Base, Database
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_models_and_revisions_agree(kind, tmp_path, postgres_server):
-    url = f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}" if kind == "sqlite" else postgres_server.create("console_tables")
+    url = (
+        f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}" if kind == "sqlite" else postgres_server.create("console_tables")
+    )
     database = Database(url)
     await migrations.upgrade(database)
     async with database.engine.connect() as connection:

@@ -71,7 +71,10 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversation.id"], name=op.f("fk_card_conversation_id_conversation"), ondelete="CASCADE"
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_card_conversation_id_conversation"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_card")),
     )
@@ -86,7 +89,10 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversation.id"], name=op.f("fk_note_conversation_id_conversation"), ondelete="CASCADE"
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_note_conversation_id_conversation"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
     )
@@ -97,7 +103,6 @@ def upgrade() -> None:
         sa.Column("inbox_id", sa.String(length=32), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("review", sa.String(length=16), nullable=True),
-        sa.Column("label", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
             ["inbox_id"], ["inbox.id"], name=op.f("fk_understood_inbox_id_inbox"), ondelete="CASCADE"
         ),
