@@ -27,8 +27,8 @@ LIVE = timedelta(hours=24)
 
 _SHOWN = 500
 _MESSAGES = 400
-_FRESH = 0.8
-"""Seconds a read list serves everybody who looks."""
+_FRESH = 5.0
+"""Seconds a read list serves everybody who looks, unless something has changed before."""
 
 WINDOW_CODES = ("63016", "63024")
 """Twilio: free text outside WhatsApp's 24 hours."""
@@ -151,7 +151,7 @@ class Watch:
         self._database, self._vault, self._aliases = database, vault, aliases
         self._kept = timedelta(days=transcript_days)
         self._summaries: dict[str, tuple[bytes, Summary]] = {}
-        self._live: tuple[float, list[Entry]] = (-1.0, [])
+        self._live: tuple[str, float, list[Entry]] = ("", 0.0, [])
 
     async def entries(self, filters: Filters, zone: tzinfo) -> list[Entry]:
         """The conversations of now, or those of a search, the most urgent first."""
@@ -159,16 +159,18 @@ class Watch:
             async with self._database.begin(read_only=True) as session:
                 found = await self._read(session, now() - self._kept)
         else:
-            read_at, found = self._live
-            if time.monotonic() - read_at > _FRESH:
+            # Marked before reading: who is told of a change never gets a list of before it.
+            mark = await self.mark()
+            known, read_at, found = self._live
+            if mark != known or time.monotonic() - read_at > _FRESH:
                 async with self._database.begin(read_only=True) as session:
                     found = await self._read(session, now() - LIVE)
-                self._live = (time.monotonic(), found)
+                self._live = (mark, time.monotonic(), found)
         return [entry for entry in found if filters.fits(entry, zone)]
 
     def stale(self) -> None:
         """Read anew for the next who looks: something was changed here."""
-        self._live = (-1.0, [])
+        self._live = ("", 0.0, [])
 
     async def open(self, session: AsyncSession, conversation_id: str) -> Opened | None:
         """One conversation with its messages, or None when there is none (any more)."""
