@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from actions.server import ActionServer, all_actions
 from bot.admission import Admission, countries
@@ -17,6 +18,7 @@ from bot.channels.base import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.twilio import TwilioChannel
 from bot.channels.web import WebChat, routes
+from bot.console.console import Console
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
@@ -57,6 +59,7 @@ class Core:
     sender: Sender
     channels: dict[str, Channel]
     watch: ContentWatch
+    vault: Vault
 
 
 ChannelsFor = Callable[[Admission, Database, Vault, Content], dict[str, Channel]]
@@ -118,7 +121,7 @@ async def core(
             await _started(stack, sender)
             await _started(stack, Clearing(people, vault, channels))
             await _started(stack, workers)
-        yield Core(people, content, engine, door, workers, sender, channels, watch)
+        yield Core(people, content, engine, door, workers, sender, channels, watch, vault)
 
 
 @asynccontextmanager
@@ -152,13 +155,15 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         if by_webhook:
             webhooks["telegram"] = telegram
         porter = Porter()
-        edge = [hardened(settings.public_url), porter.middleware]
-        app = web.Application(client_max_size=64 * 1024, middlewares=edge)
-        app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
-        app.add_routes(routes(chat[0]))
+        console = Console(
+            settings, running.database, running.vault, running.content, running.watch,
+            {name: channel.traits for name, channel in running.channels.items()}, running.workers.answered.set,
+        )  # fmt: skip
+        gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1")
+        partners = None
         if settings.directory_api:
-            address = settings.public_url or f"http://{settings.host}:{settings.port}"
-            app.add_routes(DirectoryApi(running.database, address).routes())
+            partners = DirectoryApi(running.database, settings.public_url or f"http://{settings.host}:{settings.port}")
+        app = application(gateway, chat[0], console, partners, [hardened(settings.public_url), porter.middleware])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=HEADER_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -166,6 +171,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         await porter.start(runner.server)
         # Before the server closes: open event streams would keep it waiting.
         stack.push_async_callback(chat[0].stop)
+        await _started(stack, console)
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if by_webhook:
@@ -176,6 +182,23 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         port = site._server.sockets[0].getsockname()[1]
         log.info("serving", channels=sorted(running.channels), port=port)
         yield f"http://{settings.host}:{port}"
+
+
+def application(
+    gateway: Gateway,
+    chat: WebChat,
+    console: Console,
+    partners: DirectoryApi | None = None,
+    middlewares: Iterable[Middleware] = (),
+) -> web.Application:
+    """Every door to the world, in one router; tests/console/test_doors.py asks of each who may come in."""
+    app = web.Application(client_max_size=64 * 1024, middlewares=middlewares)
+    app.add_routes(gateway.routes())
+    app.add_routes(routes(chat))
+    app.add_routes(console.routes())
+    if partners:
+        app.add_routes(partners.routes())
+    return app
 
 
 def load_content(settings: Settings) -> Content:

@@ -76,6 +76,23 @@ class Settings(BaseSettings):
     operators_on_duty: bool = Field(False, description="Whether somebody reads what is handed over to a person.")
     default_country: str | None = Field(None, description="ISO 3166 code assumed for emergency numbers when unknown.")
 
+    # --- The console ---
+    team_timezone: str = Field(
+        "UTC", description="Time zone of the team, e.g. Europe/Madrid, for times in the console."
+    )
+    sms_price: float | None = Field(None, ge=0, description="Price of one SMS segment, shown while an operator types.")
+    sms_currency: str | None = Field(None, description="Currency of that price, e.g. EUR.")
+    alert_webhook: SecretStr | None = Field(
+        None, description="Address told by POST when somebody is in danger (Slack, Mattermost); no content is sent."
+    )
+    alert_email_to: str | None = Field(
+        None, description="Addresses, with commas, written to when somebody is in danger; no content is sent."
+    )
+    alert_email_from: str | None = Field(None, description="Sender's address of these messages.")
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465."
+    )
+
     # --- Twilio: SMS and WhatsApp ---
     twilio_account_sid: str | None = Field(
         None, validation_alias="TWILIO_ACCOUNT_SID", description="Account SID (AC...)."

@@ -10,7 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+import bot.console.models
+import bot.conversation.card
 import bot.conversation.models
+import bot.conversation.understanding
 import bot.directory.models  # noqa: F401
 from bot import migrations
 from bot.db import Base, Database

@@ -22,6 +22,8 @@ COMMANDS = {
     "backup": ("bot.cli.backup", "Copy the data, and the personal keys apart from it."),
     "restore": ("bot.cli.backup", "Fill an empty database from a backup."),
     "keys": ("bot.cli.keys", "The master keys: what they lock, a new one, the end of old ones."),
+    "report": ("bot.cli.report", "Write a month in figures, with small counts held back."),
+    "operator": ("bot.cli.operator", "Who may sign in to the console: add, list, reset, unlock, remove."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }
 """The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:

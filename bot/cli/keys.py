@@ -8,11 +8,16 @@ import click
 
 from bot import migrations
 from bot.cli.console import fail, out, quiet_logs, read_settings, run
+from bot.console.models import Operator
 from bot.conversation import rotation
+from bot.conversation.models import Person
 from bot.db import Database
 from bot.keyring import KeyFile, Keyring, key_file, read_keyring
 from bot.settings import Settings
 from bot.vault import Vault
+
+HOLDERS = (Person, Operator)
+"""Whoever has a key of their own: people who write, and operators for their second factor."""
 
 REST = 60
 """Seconds between a rotation and the retirement of older keys: by then no process makes a personal key with an old one."""
@@ -57,7 +62,7 @@ async def _status(settings: Settings) -> int:
     database = Database(settings.database)
     try:
         await migrations.upgrade(database)
-        used = await rotation.versions(database)
+        used = await rotation.versions(database, HOLDERS)
     finally:
         await database.close()
     for version in ring.masters:
@@ -81,7 +86,7 @@ async def _rotate(settings: Settings) -> int:
     database = Database(settings.database)
     try:
         await migrations.upgrade(database)
-        count = await rotation.rewrap(database, Vault(ring))
+        count = await rotation.rewrap(database, Vault(ring), HOLDERS)
         await database.scrub()
     finally:
         await database.close()
@@ -99,8 +104,8 @@ async def _retire(settings: Settings) -> int:
     database = Database(settings.database)
     try:
         await migrations.upgrade(database)
-        await rotation.rewrap(database, Vault(ring))
-        left = {version for version in await rotation.versions(database) if version != ring.newest}
+        await rotation.rewrap(database, Vault(ring), HOLDERS)
+        left = {version for version in await rotation.versions(database, HOLDERS) if version != ring.newest}
         await database.scrub()
     finally:
         await database.close()

@@ -6,6 +6,7 @@ choices look. What is not known is said to be unknown.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Content:
         self._folder = folder
         self._promises = promises
         self.edition = self.read()
+        self._version: str | None = None
 
     def read(self) -> Edition:
         """What the files say now, without using it yet. Raises ContentError."""
@@ -46,6 +48,14 @@ class Content:
     def adopt(self, edition: Edition) -> None:
         """Say what this edition says from now on."""
         self.edition = edition
+        self._version = None
+
+    @property
+    def version(self) -> str:
+        """What tells this edition of all words from every other: 12 hexadecimal digits of their digest."""
+        if self._version is None:
+            self._version = hashlib.sha256(repr(self.edition).encode()).hexdigest()[:12]
+        return self._version
 
     @property
     def topics(self) -> dict[str, Topic]:

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.conversation.card import Card, Note
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
 from bot.conversation.state import State
+from bot.conversation.understanding import Understood
 from bot.db import Database
 from bot.vault import Vault
 
@@ -41,6 +43,10 @@ class Holding:
     remembered: dict[str, Any]
     messages: list[Said]
     handoffs: list[dict[str, Any]]
+    understood: list[dict[str, Any]]
+    """What the program made of each message that is still here."""
+    notes: list[str]
+    """What the team has written down about the conversation."""
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self), default=lambda moment: moment.isoformat()))
@@ -84,7 +90,7 @@ class Holdings:
         def opened(sealed: bytes, row: str) -> str:
             return self._vault.open(person.wrapped_key, sealed, f"{person.id}/{row}")
 
-        state, messages, handoffs = State(), [], []
+        state, messages, handoffs, understood, notes = State(), [], [], [], []
         if conversation is not None:
             if conversation.state is not None:
                 state = State.from_text(opened(conversation.state, f"state/{conversation.id}"))
@@ -96,6 +102,13 @@ class Holdings:
             for row in await session.scalars(select(OutboxMessage).filter_by(**mine)):
                 said = from_text(opened(row.sealed, f"outbox/{row.id}")).text
                 messages.append(Said(row.created_at, True, said, row.status))
+            for row in await session.scalars(select(Understood).join(InboxMessage).filter_by(**mine)):
+                understood.append(json.loads(opened(row.sealed, f"understood/{row.inbox_id}")))
+            for row in await session.scalars(select(Note).filter_by(**mine).order_by(Note.created_at)):
+                notes.append(opened(row.sealed, f"note/{row.id}"))
+            card = await session.get(Card, conversation.id)
+            if card is not None and card.sealed is not None:
+                understood.append(json.loads(opened(card.sealed, f"card/{conversation.id}")))
             handoffs = [
                 {"at": row.created_at, "reason": row.reason, "urgent": row.urgent, "closed_at": row.closed_at}
                 for row in await session.scalars(select(Handoff).filter_by(**mine))
@@ -112,4 +125,6 @@ class Holdings:
             remembered=remembered,
             messages=sorted(messages, key=lambda said: said.at),
             handoffs=handoffs,
+            understood=understood,
+            notes=notes,
         )

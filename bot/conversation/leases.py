@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.conversation.card import Card
 from bot.conversation.models import Conversation, InboxMessage, Person, Recipient
 from bot.conversation.state import State
 from bot.db import Database, now
@@ -19,7 +20,7 @@ LEASE = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Held:
-    """A leased conversation and what is needed to read and write for its person."""
+    """A leased conversation and what is needed to read and write for its person; `paused` while one of the team answers."""
 
     conversation_id: str
     person_id: str
@@ -29,6 +30,7 @@ class Held:
     fence: int
     state: State
     stopped: bool
+    paused: bool = False
 
 
 class LeaseLost(Exception):
@@ -58,13 +60,14 @@ class Leases:
             )
             found = (
                 await session.execute(
-                    select(Conversation, Person.wrapped_key, Recipient.channel, Recipient.stopped_at)
+                    select(Conversation, Person.wrapped_key, Recipient.channel, Recipient.stopped_at, Card.operator)
                     .join(Person, Person.id == Conversation.person_id)
                     .join(Recipient, Recipient.id == Conversation.recipient_id)
+                    .outerjoin(Card, Card.conversation_id == Conversation.id)
                     .where(Conversation.id == row)
                 )
             ).one()
-            conversation, wrapped, channel, stopped_at = found
+            conversation, wrapped, channel, stopped_at, operator = found
             state = State()
             if conversation.state is not None:
                 name = f"{conversation.person_id}/state/{conversation.id}"
@@ -78,6 +81,7 @@ class Leases:
                 conversation.fence,
                 state,
                 stopped_at is not None,
+                operator is not None,
             )
 
     async def release(self, held: Held) -> bool:

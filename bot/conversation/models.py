@@ -112,7 +112,10 @@ class OutboxMessage(Base):
 
 
 class Handoff(Base):
-    """Somebody waits for a person of the team. `reason` is an intent's name; `urgent` comes first in the console."""
+    """Somebody waits for a person of the team. `reason` is an intent's name; `urgent` comes first in the console.
+
+    `taken_at` is when somebody of the team took it over, `alerted_at` when the team was told of it outside the console.
+    """
 
     __tablename__ = "handoff"
 
@@ -122,6 +125,8 @@ class Handoff(Base):
     language: Mapped[str] = mapped_column(String(8))
     urgent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    alerted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 

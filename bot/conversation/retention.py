@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Select, delete, select, update
 
 from bot.conversation import erasure
+from bot.conversation.card import Card
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
 from bot.db import Database, now
 
@@ -56,6 +57,10 @@ class Retention:
                     Conversation.person_id.in_(_unseen_since(old)),
                 )
                 .values(state=None)
+            )
+            # What the console lists goes when the dialogue goes.
+            await session.execute(
+                update(Card).where(Card.last_in_at < old, Card.operator.is_(None)).values(sealed=None)
             )
             await erasure.forget_all_farewells(session, now() - erasure.LEAVING)
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))

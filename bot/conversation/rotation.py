@@ -5,7 +5,7 @@ Texts stay as they are: they are sealed with the person's own key, and only its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import select, update
 
@@ -18,17 +18,31 @@ _BATCH = 500
 
 
 async def rewrap(
-    database: Database, vault: Vault, *, batch: int = _BATCH, done: Callable[[int], None] = lambda count: None
+    database: Database,
+    vault: Vault,
+    holders: Iterable[type] = (Person,),
+    *,
+    batch: int = _BATCH,
+    done: Callable[[int], None] = lambda count: None,
 ) -> int:
     """Wrap every key that an older master has wrapped; returns how many there were, `done` is told after each batch.
+
+    holders: the tables whose rows have a key of their own (`id`, `wrapped_key`).
 
     Safe to break off and to begin again. Somebody who is erased meanwhile is left out. Raises VaultError for a key
     whose master is not here: nothing of that batch is then written.
     """
+    count = 0
+    for holder in holders:
+        count += await _rewrap(database, vault, holder, batch, lambda more, so_far=count: done(so_far + more))
+    return count
+
+
+async def _rewrap(database: Database, vault: Vault, holder: type, batch: int, done: Callable[[int], None]) -> int:
     count, last = 0, ""
     while True:
         async with database.begin(read_only=True) as session:
-            query = select(Person.id, Person.wrapped_key).where(Person.id > last).order_by(Person.id).limit(batch)
+            query = select(holder.id, holder.wrapped_key).where(holder.id > last).order_by(holder.id).limit(batch)
             rows = (await session.execute(query)).all()
         if not rows:
             return count
@@ -40,8 +54,8 @@ async def rewrap(
                 for row, wrapped in renewed:
                     # Only if it is still what we read: another rotation may have been here.
                     found = await session.execute(
-                        update(Person)
-                        .where(Person.id == row.id, Person.wrapped_key == row.wrapped_key)
+                        update(holder)
+                        .where(holder.id == row.id, holder.wrapped_key == row.wrapped_key)
                         .values(wrapped_key=wrapped)
                         .execution_options(synchronize_session=False)
                     )
@@ -49,17 +63,19 @@ async def rewrap(
         done(count)
 
 
-async def versions(database: Database) -> dict[int, int]:
-    """How many people's keys each version of the master key has wrapped."""
+async def versions(database: Database, holders: Iterable[type] = (Person,)) -> dict[int, int]:
+    """How many keys each version of the master key has wrapped."""
     found: dict[int, int] = {}
-    last = ""
-    while True:
-        async with database.begin(read_only=True) as session:
-            query = select(Person.id, Person.wrapped_key).where(Person.id > last).order_by(Person.id).limit(10_000)
-            rows = (await session.execute(query)).all()
-        if not rows:
-            return found
-        last = rows[-1].id
-        for row in rows:
-            version = version_of(row.wrapped_key)
-            found[version] = found.get(version, 0) + 1
+    for holder in holders:
+        last = ""
+        while True:
+            async with database.begin(read_only=True) as session:
+                query = select(holder.id, holder.wrapped_key).where(holder.id > last).order_by(holder.id).limit(10_000)
+                rows = (await session.execute(query)).all()
+            if not rows:
+                break
+            last = rows[-1].id
+            for row in rows:
+                version = version_of(row.wrapped_key)
+                found[version] = found.get(version, 0) + 1
+    return found

@@ -31,6 +31,11 @@ class State:
     erase_asked: bool = False
     pace: Pace = Pace()
 
+    @property
+    def asks_to_erase(self) -> bool:
+        """Whether the last thing asked was 'Shall I delete everything?', which nothing may come between."""
+        return any(choice.payload == "intent:affirm" for choice in self.choices)
+
     def to_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
 

@@ -17,13 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
 from bot.conversation import choices, erasure, tallies
+from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
 from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
-from bot.conversation.outbox import to_text
+from bot.conversation.outbox import Origin, to_text
 from bot.conversation.pace import judge
+from bot.conversation.record import Seen, record
 from bot.conversation.state import State
+from bot.conversation.understanding import Understanding
 from bot.db import Database, new_id, now
 from bot.messages import ChannelTraits
 from bot.safety.screen import Screen
@@ -47,6 +50,8 @@ class Answer:
     crisis: str | None = None
     despite_stop: bool = False
     """Said even to somebody who wants no messages: it answers what they have just written and must always work."""
+    despite_pause: bool = False
+    """Said even while a person of the team answers in the program's place; so is all that is said despite a stop."""
 
 
 class Workers:
@@ -193,6 +198,10 @@ class Workers:
             if word and word.name == "erase":
                 return self._ask_erase(state, state.language or word.language)
             return Answer([], state, language)
+        erasing = (word is not None and word.name == "erase") or state.asks_to_erase
+        if held.paused and not erasing:
+            # Buttons offered before the team came in mean nothing in what is talked about now.
+            return Answer([], replace(state, choices=(), rest=""), language)
         if body.get("media") and not text:
             return Answer([Response("media")], replace(state, language=language), language)
         if body.get("payload") == "say:group.refused":
@@ -221,7 +230,7 @@ class Workers:
             what, region = again
             said = Response("human") if what == "human" else Response("topic", {"topic": what})
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
-        return answer
+        return replace(answer, despite_pause=held.paused and erasing)
 
     def _ask_erase(self, state: State, language: str) -> Answer:
         remembered = replace(state, language=language, greeted=True, erase_asked=True)
@@ -298,6 +307,7 @@ class Workers:
 
     async def _write(self, held: Held, message: InboxMessage, answer: Answer) -> Held | None:
         rendering = self._render(held, answer)
+        origin = Origin(tuple(map(_key, answer.responses)), self._content.version)
         # Numbers keep their meaning while somebody reads on.
         same = not rendering.messages or [response.key for response in answer.responses] in (["rest"], ["sources"])
         state = replace(
@@ -311,11 +321,14 @@ class Workers:
         async with self._database.begin() as session:
             await self._leases.hold(session, held)
             if "erase" in effects:
-                texts = [to_text(outbound, answer.language) for outbound in rendering.messages]
+                texts = [to_text(outbound, answer.language, origin) for outbound in rendering.messages]
                 await self._erase(session, held, texts)
                 return None
-            for outbound in rendering.messages:
-                self._queue(session, held, to_text(outbound, answer.language), answer.despite_stop)
+            card = await locked(session, held.conversation_id)
+            if not card or card.operator is None or answer.despite_pause or answer.despite_stop:
+                # Else one of the team came in while this was being thought of.
+                for outbound in rendering.messages:
+                    self._queue(session, held, to_text(outbound, answer.language, origin), answer.despite_stop)
             await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
@@ -327,7 +340,13 @@ class Workers:
             )
             stopped = await self._apply(session, held, effects, answer)
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
+            await record(session, self._vault, held, message, card, self._seen(answer, state))
         return replace(held, state=state, stopped=stopped)
+
+    @staticmethod
+    def _seen(answer: Answer, state: State) -> Seen:
+        keys = list(map(_key, answer.responses))
+        return Seen(Understanding.of(answer.language, answer.parse, answer.crisis, keys), state, answer.responses)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
         return self._content.render(
@@ -363,10 +382,12 @@ class Workers:
                 await erasure.ask_removal(session, self._vault, held.person_id, held.wrapped_key, trace)
         if effects & {"hand_off", "hand_off_urgent"}:
             intent = ((answer.parse or {}).get("intent") or {}).get("name")
+            reason = answer.crisis or intent or "trouble"
+            await tallies.count_hand_off(session, held.conversation_id, reason, answer.language)
             session.add(
                 Handoff(
                     conversation_id=held.conversation_id,
-                    reason=answer.crisis or intent or "trouble",
+                    reason=reason,
                     language=answer.language,
                     urgent="hand_off_urgent" in effects,
                 )
@@ -377,3 +398,8 @@ class Workers:
         """Erase the person; the last word goes out under a new, empty person that is forgotten within a minute."""
         await erasure.forget(session, self._vault, held.person_id, self._reach, channel=held.channel, texts=texts)
         self.answered.set()
+
+
+def _key(response: Response) -> str:
+    """A response as one word: `topic:prep_what` for an answer, else its key."""
+    return f"topic:{response.args.get('topic')}" if response.key == "topic" else response.key

@@ -470,13 +470,12 @@ def examples() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("path", "shown"), examples(), ids=[path for path, _ in examples()])
-async def test_the_guides_examples_are_true(database, path, shown):
+async def test_the_guides_examples_are_true(database, tmp_path, path, shown):
     from bot.directory.listing import load
     from tests.directory.conftest import write
 
     rows = {"id": "checkpoint", "organization": "Example Checkpoint", "name": "Example Checkpoint", "address": "Rua 1"}
-    folder = Path(database.url.split("///")[1]).parent / "in"
-    await load(database, write(folder, rows | {"latitude": "38.72509", "longitude": "-9.1498"}))
+    await load(database, write(tmp_path / "in", rows | {"latitude": "38.72509", "longitude": "-9.1498"}))
     async with database.begin() as session:
         await session.execute(update(Service).values(last_modified=WHEN))
     app = web.Application()

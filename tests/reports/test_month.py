@@ -1,0 +1,83 @@
+"""A month from what was counted, and its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from bot import migrations
+from bot.cli import main
+from bot.conversation.models import Tally
+from bot.db import Database
+from bot.reports import files
+from bot.reports.month import NotAMonth, Report, Row, Table, report
+
+
+async def fill(url: str) -> None:
+    database = Database(url)
+    await migrations.upgrade(database)
+    async with database.begin() as session:
+        for day, kind, key, count in (
+            ("2026-11-01", "people_language", "es", 40),
+            ("2026-11-01", "people_language", "fr", 9),
+            ("2026-11-01", "people_language", "so", 2),
+            ("2026-11-03", "topic", "prep_what", 30),
+            ("2026-11-30", "topic", "prep_what", 12),
+            ("2026-12-01", "topic", "prep_what", 500),
+            ("2026-11-02", "crisis", "violence", 3),
+            ("2026-11-02", "waited", "more", 6),
+            ("2026-11-02", "waited", "5m", 5),
+        ):
+            session.add(Tally(day=day, kind=kind, key=key, count=count))
+    await database.close()
+
+
+async def test_a_month_is_the_sum_of_its_days_and_small_counts_are_held_back(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}"
+    await fill(url)
+    database = Database(url)
+    tables = {table.kind: table for table in (await report(database, "2026-11")).tables}
+    await database.close()
+    assert tables["topic"].rows == (Row("prep_what", 42),) and tables["topic"].total == 42
+    assert tables["people_language"].rows == (Row("es", 40), Row("fr", None), Row("so", None))
+    assert tables["crisis"].withheld and tables["crisis"].total is None and tables["crisis"].rows == ()
+    assert [row.name for row in tables["waited"].rows] == ["5m", "more"]
+    assert tables["services_found"].total == 0
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026", "2026-11-01", "", "November"])
+async def test_what_is_no_month_is_named(month):
+    with pytest.raises(NotAMonth, match="2026-11"):
+        await report(None, month)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula(start):
+    name = f"{start}cmd|' /C calc'!A0"
+    found = Report("2026-11", (Table("topic", "topic", (Row(name, 7),), 7, False),))
+    text = files.as_csv(found, lambda key: key, lambda kind, key: key).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+    assert f"'{name}" in cells and name not in cells
+    book = openpyxl.load_workbook(io.BytesIO(files.as_xlsx(found, lambda key: key, lambda kind, key: key)))
+    assert all(cell.data_type != "f" for row in book.active.iter_rows() for cell in row)
+
+
+def test_farol_report_writes_every_kind_of_file(monkeypatch, tmp_path):
+    import asyncio
+
+    asyncio.run(fill(f"sqlite+aiosqlite:///{tmp_path / 'farol.db'}"))
+    monkeypatch.setenv("FAROL_DATA_DIR", str(tmp_path))
+    for kind in ("html", "xlsx", "csv", "json"):
+        path = tmp_path / f"report.{kind}"
+        words = ["report", "--month", "2026-11", "--format", kind, "--language", "ar", "--to", str(path)]
+        said = CliRunner().invoke(main, words)
+        assert said.exit_code == 0, said.output
+    assert 'dir="rtl"' in (tmp_path / "report.html").read_text("utf-8")
+    data = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert {row["name"]: row["count"] for row in data["tables"][1]["rows"]} == {"es": 40, "fr": None, "so": None}
+    assert CliRunner().invoke(main, ["report", "--month", "x"]).exit_code == 2
