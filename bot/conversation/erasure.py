@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient, Tombstone
 from bot.db import new_id
 from bot.vault import Vault
 
@@ -13,8 +13,22 @@ FAREWELL = "farewell"
 """Marks the last word to somebody erased, so that what it needed is erased as well."""
 
 
-async def erase_person(session: AsyncSession, person_id: str) -> None:
-    """Delete the key and, by cascade, addresses, conversations, messages and hand-overs."""
+def tombstone(vault: Vault, channel: str, provider_id: str) -> str:
+    """By what a message of somebody erased is known again; without the key it says nothing."""
+    return vault.lookup(f"tombstone {channel}", provider_id)
+
+
+async def erase_person(session: AsyncSession, vault: Vault, person_id: str) -> None:
+    """Delete the key and, by cascade, addresses, conversations, messages and hand-overs.
+
+    Only digests of their messages' ids stay for some days: a provider may offer one of them again.
+    """
+    messages = await session.execute(
+        select(InboxMessage.channel, InboxMessage.provider_id)
+        .join(Conversation, Conversation.id == InboxMessage.conversation_id)
+        .where(Conversation.person_id == person_id)
+    )
+    session.add_all(Tombstone(digest=tombstone(vault, *message)) for message in messages.all())
     await session.execute(delete(Person).where(Person.id == person_id))
     await session.flush()
 

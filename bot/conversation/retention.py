@@ -9,12 +9,14 @@ import structlog
 from sqlalchemy import Select, delete, select, text, update
 
 from bot.conversation import erasure
-from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Tombstone
 from bot.db import Database, now
 
 log = structlog.get_logger("farol.retention")
 
 _EVERY = 3600.0
+_TOMBSTONES = timedelta(days=8)
+"""Far longer than any provider offers a message again (a day)."""
 
 
 class Retention:
@@ -58,6 +60,7 @@ class Retention:
                 .values(state=None)
             )
             await erasure.forget_all_farewells(session)
+            await session.execute(delete(Tombstone).where(Tombstone.created_at < now() - _TOMBSTONES))
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
         if self._database.sqlite:
             # secure_delete alone leaves copies in the write-ahead log.

@@ -29,7 +29,7 @@ class FakeEngine:
         self.requests: list[TurnRequest] = []
         self.down = False
 
-    async def turn(self, request: TurnRequest) -> TurnReply:
+    async def turn(self, request: TurnRequest, request_id: str = "") -> TurnReply:
         self.requests.append(request)
         if self.down:
             raise EngineDown("ConnectionRefusedError")
