@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,10 +18,17 @@ from bot.channels.web import WebChat, routes
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
-from bot.conversation.engine import EngineClient
+from bot.conversation.bell import Switchboard
+from bot.conversation.duty import Duty
 from bot.conversation.engine_process import EngineProcess
+from bot.conversation.engines import EnginePool
+from bot.conversation.enquiry import Enquiry
+from bot.conversation.figures import Figures
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
+from bot.conversation.pacing import Rate
+from bot.conversation.patience import Patience
+from bot.conversation.recovery import Recovery
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
@@ -45,7 +51,7 @@ class Core:
 
     database: Database
     content: Content
-    engine: EngineClient
+    engine: EnginePool
     inbox: Inbox
     workers: Workers
     sender: Sender
@@ -64,13 +70,16 @@ async def core(
     people: Database | None = None,
     observe: Callable[[Answer], None] = lambda answer: None,
     background: bool = True,
+    figures: Figures | None = None,
 ) -> AsyncIterator[Core]:
     """Everything but the doors.
 
     people: where conversations are kept, when not beside the directory (a try-out must not mix with real ones).
     background: False for a caller who drains workers and sender himself.
+    figures: where what happens is counted, when somebody wants to know.
     Raises ContentError, EngineMissing and ValueError with what is wrong and how to mend it.
     """
+    figures = figures or Figures()
     async with AsyncExitStack() as stack:
         content = load_content(settings)
         screen = load_screen(settings.content_dir / "safety", content.languages.shipped)
@@ -81,18 +90,27 @@ async def core(
         vault = open_vault(settings)
         actions = ActionServer(all_actions(directory, content), settings.actions_host, settings.actions_port)
         await _started(stack, actions)
-        engine = await _engine(stack, settings, actions.url)
-        inbox = Inbox(people, vault, TEXT_LIMIT)
+        engine = await _engine(stack, settings, actions.url, figures)
+        inbox = Inbox(people, vault, TEXT_LIMIT, figures)
         channels = channels_for(inbox, people, vault, content)
         for channel in channels.values():
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
-        workers = Workers(people, vault, screen, engine, content, traits, inbox.arrived, observe=observe)
-        sender = Sender(people, vault, channels, workers.answered)
+        workers = Workers(
+            people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures
+        )
+        sender = Sender(people, vault, channels, workers.answered, rates(settings), figures)
         if background:
             await _started(stack, watch)
+            bells = {"arrived": inbox.arrived, "answered": workers.answered}
+            await _started(stack, Switchboard(people, bells))
+            await _started(stack, Enquiry(people, sender.letters, channels, workers.answered))
             await _started(stack, sender)
+            await _started(stack, Patience(people, vault, content, traits, workers.answered, figures))
+            recovery = Recovery(inbox, channels, figures)
+            await _started(stack, recovery)
             await _started(stack, workers)
+            await _started(stack, Duty(people, "recovery", recovery.run))
         yield Core(people, content, engine, inbox, workers, sender, channels, watch)
 
 
@@ -137,10 +155,14 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if by_webhook:
-            await _set_webhook(telegram, settings.public_url)
+            await _set_webhook(telegram, settings)
+            # Several would take each other's updates away: Telegram hands them to the last who asked.
+            await _started(stack, Duty(running.database, "telegram", lambda: _catch_up(telegram, settings, running)))
         elif telegram:
-            polling = asyncio.create_task(telegram.poll(lambda event: accept(running.inbox, event)), name="telegram")
-            stack.push_async_callback(_cancelled, polling)
+            polling = Duty(
+                running.database, "telegram", lambda: telegram.poll(lambda event: accept(running.inbox, event))
+            )
+            await _started(stack, polling)
         port = site._server.sockets[0].getsockname()[1]
         log.info("serving", channels=sorted(running.channels), port=port)
         yield f"http://{settings.host}:{port}"
@@ -185,6 +207,7 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
                     sender=number,
                     status_callback=f"{settings.public_url.rstrip('/')}/webhooks/twilio",
                     discard_content=settings.twilio_redact,
+                    templates=settings.twilio_whatsapp_templates if name == "whatsapp" else {},
                     **options,
                 )
     if settings.telegram_bot_token:
@@ -198,16 +221,27 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
     return found
 
 
-async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str) -> EngineClient:
-    """A client of the engine that is configured, or of one started here."""
-    if settings.engine_url:
-        client = EngineClient(lambda: settings.engine_url, settings.engine_timeout)
+def rates(settings: Settings) -> dict[str, Rate]:
+    """How fast each channel may send; the web page knows no limit. Telegram's figures are those of its FAQ:
+    https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
+    return {
+        "sms": Rate(settings.twilio_sms_rate),
+        "whatsapp": Rate(settings.twilio_whatsapp_rate),
+        "telegram": Rate(30, each=1),
+    }
+
+
+async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str, figures: Figures) -> EnginePool:
+    """A client of the engines that are configured, or of one started here."""
+    if settings.engine_urls:
+        urls = [lambda url=url: url for url in settings.engine_urls]
+        pool = EnginePool(urls, settings.engine_timeout, figures)
     else:
         process = EngineProcess(settings.engine_python, ROOT, settings.models_dir, actions_url)
         await _started(stack, process)
-        client = EngineClient(lambda: process.url, settings.engine_timeout)
-    await _started(stack, client)
-    return client
+        pool = EnginePool([lambda: process.url], settings.engine_timeout, figures)
+    await _started(stack, pool)
+    return pool
 
 
 def _metrics(settings: Settings, running: Core) -> Metrics:
@@ -224,15 +258,27 @@ async def _started(stack: AsyncExitStack, part: object) -> None:
     await part.start()
 
 
-async def _cancelled(task: asyncio.Task) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _set_webhook(telegram: TelegramChannel, public_url: str) -> None:
+async def _set_webhook(telegram: TelegramChannel, settings: Settings) -> None:
     try:
-        await telegram.set_webhook(f"{public_url.rstrip('/')}/webhooks/telegram")
+        await telegram.set_webhook(_telegram_url(settings))
     except SendError as error:
         # Telegram keeps messages for a day; better to serve everybody else meanwhile than not to start.
         log.error("telegram webhook not set", code=error.code)
+
+
+async def _catch_up(telegram: TelegramChannel, settings: Settings, running: Core) -> None:
+    """Once for each time that somebody takes this duty: fetch what could not be delivered while nobody was here."""
+    while True:
+        try:
+            found = await telegram.catch_up(_telegram_url(settings), lambda event: accept(running.inbox, event))
+        except SendError as error:
+            log.warning("telegram not caught up", code=error.code)
+            await asyncio.sleep(15)
+            continue
+        if found:
+            log.info("telegram caught up", count=found)
+        await asyncio.Event().wait()
+
+
+def _telegram_url(settings: Settings) -> str:
+    return f"{settings.public_url.rstrip('/')}/webhooks/telegram"

@@ -20,25 +20,38 @@ class Figures:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
         options = {"registry": registry}
-        self._received = Counter("farol_received", "Messages stored, and those stored before", ["channel", "new"], **options)
+        self._received = Counter(
+            "farol_received", "Messages stored, and those stored before", ["channel", "new"], **options
+        )
         self._webhooks = Histogram(
             "farol_webhook_seconds", "From a webhook's arrival to our answer", ["channel"], buckets=_SECONDS, **options
         )
-        self._webhook_answers = Counter("farol_webhooks", "Webhooks by our HTTP status", ["channel", "status"], **options)
+        self._webhook_answers = Counter(
+            "farol_webhooks", "Webhooks by our HTTP status", ["channel", "status"], **options
+        )
         self._turns = Histogram("farol_turn_seconds", "An engine's answer to a turn", buckets=_SECONDS, **options)
         self._answered = Histogram(
-            "farol_answer_seconds", "From storing a message to storing its answer", ["channel"], buckets=_SECONDS, **options
+            "farol_answer_seconds",
+            "From storing a message to storing its answer",
+            ["channel"],
+            buckets=_SECONDS,
+            **options,
         )
         self._sent = Histogram(
             "farol_send_seconds", "From storing an answer to the provider's word that it has it", ["channel"],
             buckets=_SECONDS, **options,
         )  # fmt: skip
         self._failed = Counter(
-            "farol_send_failures", "Sends that failed, by the provider's code", ["channel", "code", "consequence"], **options
+            "farol_send_failures",
+            "Sends that failed, by the provider's code",
+            ["channel", "code", "consequence"],
+            **options,
         )
         self._trouble = Counter("farol_safe_answers", "Safe answers given because no engine answered", **options)
         self._told = Counter("farol_told_to_wait", "People told that their answer is coming", **options)
-        self._stumbles = Counter("farol_journey_failures", "Messages whose journey failed and was tried again", **options)
+        self._stumbles = Counter(
+            "farol_journey_failures", "Messages whose journey failed and was tried again", **options
+        )
         self._engine_failures = Counter("farol_engine_failures", "Turns an engine failed", ["engine"], **options)
         self.engine_up = Gauge("farol_engine_up", "1 when an engine is asked, 0 when it rests", ["engine"], **options)
         self._recovered = Counter("farol_recovered", "Messages fetched from a provider's log", ["channel"], **options)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.conversation import receipts
 from bot.conversation.bell import Bell
 from bot.conversation.erasure import tombstone
+from bot.conversation.figures import Figures
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient, Tombstone
 from bot.db import Database, new_id, now
 from bot.messages import DeliveryStatus, Inbound, Location
@@ -25,8 +26,9 @@ log = structlog.get_logger("farol.inbox")
 class Inbox:
     """Where every channel's messages arrive. `arrived` is set whenever there is work for the workers."""
 
-    def __init__(self, database: Database, vault: Vault, text_limit: int) -> None:
+    def __init__(self, database: Database, vault: Vault, text_limit: int, figures: Figures | None = None) -> None:
         self._database = database
+        self._figures = figures or Figures()
         self._vault = vault
         self._text_limit = text_limit
         self.arrived = Bell()
@@ -42,6 +44,7 @@ class Inbox:
                 # Two first messages of the same person at once: the second try finds the person.
                 if attempt == 2:
                     raise
+        self._figures.received(message.channel, stored)
         if stored:
             self.arrived.set()
         else:

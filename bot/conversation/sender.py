@@ -127,20 +127,19 @@ class Sender:
         if not letter.window_open:
             await self._outside(letter)
             return
+        failure: SendError | None = None
         try:
             async with asyncio.timeout(_SEND_LIMIT):
                 provider_id = await self._channels[row.channel].send(letter.address, letter.message)
         except SendError as error:
-            await self._keep_trying(lambda session: self._failed(session, letter, error))
-            return
+            failure = error
         except TimeoutError:
-            late = SendError("took too long", Consequence.RETRY, code="timeout", uncertain=True)
-            await self._keep_trying(lambda session: self._failed(session, letter, late))
-            return
+            failure = SendError("took too long", Consequence.RETRY, code="timeout", uncertain=True)
         except Exception as error:
             log.error("channel broke", channel=row.channel, error=type(error).__name__, exc_info=True)
-            broken = SendError(type(error).__name__, Consequence.GIVE_UP, code="internal")
-            await self._keep_trying(lambda session: self._failed(session, letter, broken))
+            failure = SendError(type(error).__name__, Consequence.GIVE_UP, code="internal")
+        if failure is not None:
+            await self._keep_trying(lambda session: self._failed(session, letter, failure))
             return
         self._figures.sent(row.channel, row.created_at)
         await self._keep_trying(lambda session: self._sent(session, letter, provider_id))

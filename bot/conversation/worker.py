@@ -271,9 +271,7 @@ class Workers:
         hints = Hints(chosen=state.chosen, earlier=language if known else None)
         return TurnRequest(held.conversation_id, text, state.events, hints, command, held.channel)
 
-    async def _ask(
-        self, held: Held, request: TurnRequest, body: dict, language: str, request_id: str
-    ) -> Answer:
+    async def _ask(self, held: Held, request: TurnRequest, body: dict, language: str, request_id: str) -> Answer:
         state = held.state
         try:
             try:

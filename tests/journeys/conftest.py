@@ -84,6 +84,7 @@ async def farol(tmp_path_factory):
             twilio_sms_from="+14155550100",
             twilio_whatsapp_from="+14155550199",
             twilio_redact=True,
+            twilio_sms_rate=200,
             twilio_api_url=twilio.url,
             telegram_bot_token=SecretStr(telegram.token),
             telegram_api_url=telegram.url,

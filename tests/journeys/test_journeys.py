@@ -30,7 +30,7 @@ async def test_an_sms_is_answered_in_its_language(farol: Farol, language):
     sent = await farol.twilio.sent_to(NUMBER[language], 2)
     assert sent[1]["Body"].startswith(title(language, "prep_what").strip()[:40])
     assert sent[0]["ContentRetention"] == "discard" and sent[0]["AddressRetention"] == "obfuscate"
-    assert sent[0]["StatusCallback"] == f"{PUBLIC}/webhooks/twilio"
+    assert sent[0]["StatusCallback"].startswith(f"{PUBLIC}/webhooks/twilio?ref=")
 
 
 async def test_a_whatsapp_message_is_answered_on_whatsapp(farol: Farol):
