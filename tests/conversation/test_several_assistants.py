@@ -149,15 +149,18 @@ async def test_stopping_hands_the_work_to_the_others(several):
 
 async def test_one_assistant_is_on_duty_and_another_takes_over(several):
     working, served = [], []
+    begun = [asyncio.Event(), asyncio.Event()]
 
     def duty(number: int) -> Duty:
         async def work() -> None:
             working.append(number)
+            begun[number].set()
             try:
                 await asyncio.Event().wait()
             finally:
                 working.remove(number)
                 served.append(number)
+                begun[number].clear()
 
         return Duty(several[number].database, "test", work, every=0.05)
 
@@ -165,21 +168,21 @@ async def test_one_assistant_is_on_duty_and_another_takes_over(several):
     for one in duties:
         await one.start()
     async with asyncio.timeout(20):
-        first = await _first(*(one.held.wait() for one in duties))
+        first = await _first(*(one.wait() for one in begun))
+        second = 1 - first
         assert working == [first]
         await duties[first].stop()
-        await duties[1 - first].held.wait()
-    assert working == [1 - first] and served == [first]
-    # The database forgets the connection: the one on duty notices, stops, and takes it up again.
-    duties[1 - first].held.clear()
-    async with several[2].database.engine.connect() as connection:
-        await connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        )
-    async with asyncio.timeout(20):
-        await duties[1 - first].held.wait()
-    assert served == [first, 1 - first]
-    await duties[1 - first].stop()
+        await begun[second].wait()
+        assert working == [second] and served == [first]
+        # The database forgets the connection: the one on duty notices, stops, and takes it up again.
+        begun[second].clear()
+        async with several[2].database.engine.connect() as connection:
+            await connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            )
+        await begun[second].wait()
+        assert served == [first, second] and working == [second]
+        await duties[second].stop()
 
 
 async def _first(*waiting) -> int:
