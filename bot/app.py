@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from prometheus_client import Gauge
 
 from actions.server import ActionServer, all_actions
 from bot.channels.base import Channel
@@ -18,6 +19,8 @@ from bot.channels.web import WebChat, routes
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
+from bot.content.version import content_version
+from bot.conversation.backlog import Backlog
 from bot.conversation.bell import Switchboard
 from bot.conversation.duty import Duty
 from bot.conversation.engine_process import EngineProcess
@@ -34,6 +37,7 @@ from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
 from bot.db import Database
 from bot.gateway import Gateway, accept
+from bot.health import Health
 from bot.messages import SendError
 from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
@@ -131,10 +135,13 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         return {"web": page, **provider_channels(settings)}
 
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(core(settings, channels_for))
+        metrics = Metrics(settings.metrics_host, settings.metrics_port)
+        figures = Figures(metrics.registry)
+        running = await stack.enter_async_context(core(settings, channels_for, figures=figures))
         retention = Retention(running.database, settings.transcript_days, settings.person_days)
         await _started(stack, retention)
-        await _started(stack, _metrics(settings, running))
+        _tell(metrics, settings, running)
+        await _started(stack, metrics)
         webhooks = {}
         for name in ("sms", "whatsapp"):
             if name in running.channels:
@@ -145,7 +152,10 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         if by_webhook:
             webhooks["telegram"] = telegram
         app = web.Application(client_max_size=64 * 1024)
-        app.add_routes(Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1").routes())
+        gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1", figures)
+        health = Health(running.database, running.engine.well)
+        app.add_routes(gateway.routes())
+        app.add_routes(health.routes())
         app.add_routes(routes(chat[0]))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -163,6 +173,8 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
                 running.database, "telegram", lambda: telegram.poll(lambda event: accept(running.inbox, event))
             )
             await _started(stack, polling)
+        # The last to be put here is the first to happen when the assistant stops.
+        stack.push_async_callback(health.leave, settings.drain_seconds)
         port = site._server.sockets[0].getsockname()[1]
         log.info("serving", channels=sorted(running.channels), port=port)
         yield f"http://{settings.host}:{port}"
@@ -244,12 +256,25 @@ async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str, f
     return pool
 
 
-def _metrics(settings: Settings, running: Core) -> Metrics:
-    metrics, watch = Metrics(settings.metrics_host, settings.metrics_port), running.watch
+def _tell(metrics: Metrics, settings: Settings, running: Core) -> None:
+    """What is shown besides what the parts count themselves."""
+    watch, backlog = running.watch, Backlog(running.database, metrics.registry)
     metrics.tell("farol_content_faults", "Faults in content/ that keep it from being used", lambda: len(watch.faults))
     metrics.tell("farol_content_changes", "Changes of content/ taken up since the start", lambda: watch.taken_up)
     metrics.tell("farol_content_refusals", "Changes of content/ refused since the start", lambda: watch.refused)
-    return metrics
+    metrics.tell("farol_engines_well", "Engines that are asked at present", running.engine.well)
+    versions = Gauge("farol_content", "1 for the content in use", ["version"], registry=metrics.registry)
+    seen: list[int] = []
+
+    async def read_version() -> None:
+        if seen != [watch.taken_up]:
+            seen[:] = [watch.taken_up]
+            version = await asyncio.to_thread(content_version, settings.content_dir)
+            versions.clear()
+            versions.labels(version).set(1)
+
+    metrics.before(backlog.read)
+    metrics.before(read_version)
 
 
 async def _started(stack: AsyncExitStack, part: object) -> None:

@@ -17,7 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase
 
 _BUSY_MS = 15_000
-_POOL = {"pool_pre_ping": True, "pool_size": 20, "max_overflow": 0, "connect_args": {"connect_timeout": 5}}
+_POOL = {
+    "pool_pre_ping": True,
+    "pool_size": 20,
+    "max_overflow": 0,
+    # Shorter than a provider waits for our answer: it should hear a 503, not nothing.
+    "pool_timeout": 8,
+    "connect_args": {"connect_timeout": 5},
+}
 """For each process on PostgreSQL: four of them stay below its default of 100 connections."""
 
 

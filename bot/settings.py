@@ -30,8 +30,15 @@ class Settings(BaseSettings):
     # --- Serving ---
     host: str = Field("127.0.0.1", description="Address the assistant listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the assistant listens on; 0 takes any free one.")
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Seconds that /health/ready says 'leaving' before the doors close; behind a balancer.",
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of the figures for Prometheus; keep it private.")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of GET /metrics; 0 serves none.")
+    log_json: bool = Field(False, description="Log lines as JSON, one object each, for a log collector.")
     public_url: str | None = Field(
         None, description="Address providers call, e.g. https://farol.example.org. Signatures are checked against it."
     )

@@ -27,7 +27,8 @@ MAY_IMPORT = {
         "nlu.contract",
     },
     "actions": {"bot.db", "bot.content", "bot.directory"},
-    "bot.gateway": {"bot.messages", "bot.channels.base", "bot.conversation"},
+    "bot.gateway": {"bot.messages", "bot.channels.base", "bot.conversation", "bot.db"},
+    "bot.health": {"bot.db"},
     "bot.migrations": {"bot.db", "bot.conversation.models", "bot.directory.models"},
     "nlu": set(),
 }  # fmt: skip

@@ -189,6 +189,10 @@ class TelegramChannel:
                 await asyncio.sleep(pause)
                 wait = min(wait * 2, longest)
 
+    async def remove_webhook(self) -> None:
+        """Have Telegram call nobody, keeping what is waiting. Raises SendError."""
+        await self._call(self._bot.delete_webhook(drop_pending_updates=False))
+
     async def catch_up(self, url: str, accept: Accept) -> int:
         """Fetch what Telegram could not deliver to the webhook, at once and in order, then have it call `url` again.
 

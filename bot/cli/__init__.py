@@ -17,6 +17,8 @@ COMMANDS = {
     "directory": ("bot.cli.directory", "Places that help, from content/directory."),
     "evaluate": ("bot.cli.evaluate", "Measure how well each language is understood."),
     "language": ("bot.cli.language", "The languages: what each has and lacks; lay out one more."),
+    "doctor": ("bot.cli.doctor", "Check everything Farol needs, here and at the providers."),
+    "telegram": ("bot.cli.telegram", "Set the bot's webhook, or take it away."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }
 """The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:

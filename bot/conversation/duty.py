@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.db import Database
 
@@ -26,7 +26,9 @@ _EVERY = 5.0
 class Duty:
     """Runs `work` (for ever, until cancelled) in one assistant at a time. `name` says which duty."""
 
-    def __init__(self, database: Database, name: str, work: Callable[[], Awaitable[None]], every: float = _EVERY) -> None:
+    def __init__(
+        self, database: Database, name: str, work: Callable[[], Awaitable[None]], every: float = _EVERY
+    ) -> None:
         self._database = database
         self._name = name
         self._number = int.from_bytes(hashlib.sha256(f"farol {name}".encode()).digest()[:7], "big")
@@ -52,7 +54,7 @@ class Duty:
                     await self._serve(asyncio.Event().wait)
                 else:
                     await self._try()
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 log.warning("duty lost", duty=self._name, error=type(error).__name__)
             except Exception as error:
                 log.error("duty failed", duty=self._name, error=type(error).__name__, exc_info=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import exists, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.base import Channel
@@ -155,7 +155,7 @@ class Sender:
                 async with self._database.begin() as session:
                     await write(session)
                 return
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 log.error("outcome not written, trying again", error=type(error).__name__)
                 await asyncio.sleep(_IDLE)
 

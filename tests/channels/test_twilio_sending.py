@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.channels.twilio import CONSEQUENCES, TwilioChannel, consequence
+from bot.channels.twilio import TwilioChannel
+from bot.channels.twilio_codes import CONSEQUENCES, consequence
 from bot.messages import Button, Consequence, Delivery, DeliveryStatus, Location, Outbound, Refused, SendError
 from tests.channels.leaks import Watch
 from tests.emulators.twilio_api import LOG_PARAMETERS, PARAMETERS, TwilioApi

@@ -121,6 +121,8 @@ class TwilioApi:
         self.log: list[dict[str, object]] = []
         self.requests = self.log_requests = 0
         self.redacts_inbound = False
+        self.account_status, self.account_type = "active", "Full"
+        self.sms_url, self.sms_method = "", "POST"
         self._faults: deque[Fault] = deque()
         self._news = asyncio.Condition()
         self._closing = asyncio.Event()
@@ -129,6 +131,8 @@ class TwilioApi:
         app = web.Application()
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._create)
         app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._list)
+        app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -198,6 +202,34 @@ class TwilioApi:
         self._keep(sid, given, "inbound", "received", given["From"], given["To"], given["Body"], at)
 
     # The API
+
+    async def _account(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._check_account(request, form=False)
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        told = {"status": self.account_status, "type": self.account_type, "auth_token": self.auth_token}
+        return web.json_response({"sid": self.account_sid, "friendly_name": "Farol", **told})
+
+    async def _numbers(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._check_account(request, form=False)
+            if set(request.query) - {"PhoneNumber", "PageSize", "Page"}:
+                raise Refusal(20001, "emulator: there is no such parameter")
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        wanted = request.query.get("PhoneNumber", "")
+        numbers = [
+            {
+                "phone_number": number,
+                "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
+                "sms_url": self.sms_url,
+                "sms_method": self.sms_method,
+            }
+            for number in sorted(self.senders)
+            if not number.startswith("whatsapp:") and wanted in number
+        ]
+        return web.json_response({"incoming_phone_numbers": numbers, "next_page_uri": None, "page": 0})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         """Messages of the log, newest first, a page at a time."""
