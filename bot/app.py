@@ -103,7 +103,8 @@ async def core(
         workers = Workers(
             people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures
         )
-        sender = Sender(people, vault, channels, workers.answered, rates(settings), figures)
+        # Whoever drains by himself is no provider, and is kept waiting by none.
+        sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
         if background:
             await _started(stack, watch)
             bells = {"arrived": inbox.arrived, "answered": workers.answered}

@@ -146,8 +146,9 @@ def _content(settings: Settings) -> Check:
     except ValueError as error:
         return Check("content", "fault", str(error).splitlines()[0], "run: farol content check")
     version = content_version(settings.content_dir)
-    drafts = sum(topic.state == "draft" for topic in content.topics.values() if hasattr(topic, "state"))
-    said = f"version {version}, {len(content.topics)} topics" + (f", {drafts} drafts" if drafts else "")
+    words = content.edition.words.values()
+    drafts = sum(topic.draft for one in words for topic in one.topics.values())
+    said = f"version {version}, {len(content.topics)} topics" + (f", {drafts} texts not reviewed" if drafts else "")
     return Check("content", "ok", said)
 
 

