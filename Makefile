@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOT = $(PYTHON) tools/bootstrap.py
 
-.PHONY: help setup run test bench train check clean environments
+.PHONY: help setup run test bench chaos load train check clean environments
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +22,14 @@ test: train  ## set up what is missing, then run all tests
 bench: train  ## measure against stock Rasa 3.6.21 and write benchmarks/results.md (takes a while)
 	@$(BOOT) --tests
 	.venv/bin/python -m benchmarks.run
+
+chaos: environments  ## kill everything at random moments and see whether a message is lost (takes hours)
+	@$(BOOT) --tests
+	.venv/bin/python -m benchmarks.chaos
+
+load: environments  ## measure how many messages a second this machine takes, end to end
+	@$(BOOT) --tests
+	.venv/bin/python -m benchmarks.load
 
 train: environments  ## train the models of languages that have changed
 	@.venv-engine/bin/python -W ignore -m nlu.train

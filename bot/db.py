@@ -6,13 +6,14 @@ PostgreSQL runs at its default isolation and workers skip each other's locks.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import DateTime, MetaData, TypeDecorator, event
+from sqlalchemy import DateTime, MetaData, TypeDecorator, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -88,6 +89,21 @@ class Database:
         engine = self.engine.execution_options(farol_read_only=True) if read_only else self.engine
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Be the only process on this database to do what `name` says; others wait. SQLite has one process anyway."""
+        if self.sqlite:
+            yield
+            return
+        number = int.from_bytes(hashlib.sha256(f"farol alone {name}".encode()).digest()[:7], "big")
+        async with self.engine.connect() as pooled:
+            connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": number})
+            try:
+                yield
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": number})
 
     async def close(self) -> None:
         """Close all connections."""

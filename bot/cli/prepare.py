@@ -16,11 +16,13 @@ async def prepare(database: Database, settings: Settings) -> None:
 
     Raises ValueError with every fault of the directory's files; nothing of them is then written.
     """
-    await migrations.upgrade(database)
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("Towns of the world", total=1.0)
-        await gazetteer.build(database, lambda step, done: progress.update(task, description=step, completed=done))
-    report = await listing.load(database, settings.content_dir / "directory")
+    # Assistants on one PostgreSQL may start together.
+    async with database.alone("prepare"):
+        await migrations.upgrade(database)
+        with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+            task = progress.add_task("Towns of the world", total=1.0)
+            await gazetteer.build(database, lambda step, done: progress.update(task, description=step, completed=done))
+        report = await listing.load(database, settings.content_dir / "directory")
     if report.faults:
         raise ValueError("the directory's files have faults, nothing was changed:\n" + "\n".join(report.faults))
     changes = {name: len(getattr(report, name)) for name in ("added", "changed", "inactive")}

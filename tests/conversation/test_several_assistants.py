@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+from bot import migrations
 from bot.conversation.bell import Switchboard
 from bot.conversation.duty import Duty
 from bot.conversation.inbox import Inbox
@@ -183,6 +184,17 @@ async def test_one_assistant_is_on_duty_and_another_takes_over(several):
         await begun[second].wait()
         assert served == [first, second] and working == [second]
         await duties[second].stop()
+
+
+async def test_assistants_that_start_together_make_the_tables_once(postgres_server):
+    databases = [
+        Database(postgres_server.create("together") if not n else postgres_server.url_of("together")) for n in range(3)
+    ]
+    await asyncio.gather(*(migrations.upgrade(database) for database in databases))
+    async with databases[0].begin() as session:
+        assert (await session.scalars(select(InboxMessage))).all() == []
+    for database in databases:
+        await database.close()
 
 
 async def _first(*waiting) -> int:
