@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -9,11 +10,12 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from click.testing import CliRunner
 from pydantic import SecretStr
 
 from bot import migrations
 from bot.app import provider_channels
-from bot.cli import checkup, checkup_providers
+from bot.cli import checkup, checkup_providers, main
 from bot.conversation.inbox import Inbox
 from bot.db import Database
 from bot.gateway import Gateway
@@ -161,3 +163,29 @@ async def test_models_are_looked_at_when_the_engine_is_ours(world, tmp_path):
     none = settings.model_copy(update={"engine_url": None, "models_dir": tmp_path})
     states = found(await checkup.local(none))
     assert states["models"] == "fault"
+
+
+async def test_the_command_sets_and_removes_the_webhook(monkeypatch):
+    async with TelegramApi() as telegram:
+        given = {
+            "TELEGRAM_BOT_TOKEN": telegram.token,
+            "TELEGRAM_API_URL": telegram.url,
+            "TELEGRAM_WEBHOOK_SECRET": "webhook-secret_1",
+            "FAROL_PUBLIC_URL": "https://farol.example",
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+
+        async def run(*words: str):
+            return await asyncio.to_thread(CliRunner().invoke, main, ["telegram", *words])
+
+        said = await run("set-webhook")
+        assert said.exit_code == 0 and telegram.webhook == "https://farol.example/webhooks/telegram"
+        assert telegram.secret == "webhook-secret_1" and telegram.token not in said.output
+        assert (await run("remove-webhook")).exit_code == 0 and telegram.webhook is None
+        telegram.refuse("getMe", 401)
+        telegram.refuse("setWebhook", 401, "Unauthorized")
+        said = await run("set-webhook")
+        assert said.exit_code == 1 and "TELEGRAM_BOT_TOKEN" in said.output
+        monkeypatch.delenv("TELEGRAM_WEBHOOK_SECRET")
+        assert (await run("set-webhook")).exit_code == 2

@@ -21,7 +21,7 @@ def database_url(request) -> str | None:
 
 
 async def test_kills_and_failing_providers_lose_nothing(database_url):
-    weather = Weather(messages=48, people=12, kills=2, engine_kills=1, faults=0.3)
+    weather = Weather(messages=24, people=12, kills=2, engine_kills=1, faults=0.3)
     async with Storm(weather, database_url, seed=7) as storm:
         verdict = await storm.run()
     assert verdict.lost == 0 and verdict.out_of_order == 0, verdict
@@ -46,7 +46,7 @@ async def test_a_database_that_stops_for_a_while_loses_nothing(postgres_server):
         await asyncio.to_thread(postgres_server.start)
 
     url = postgres_server.create("storm_outage")
-    async with Storm(Weather(messages=36, people=12, kills=0), url, seed=3) as storm:
+    async with Storm(Weather(messages=24, people=12, kills=0), url, seed=3) as storm:
         verdict = await storm.run(outage)
     assert (verdict.lost, verdict.doubled, verdict.out_of_order) == (0, 0, 0), verdict
 
@@ -56,6 +56,6 @@ async def test_a_polite_stop_finishes_what_is_in_hand(database_url):
         assert await storm.assistant.end(signal.SIGTERM) == 0
         await storm.assistant.start()
 
-    async with Storm(Weather(messages=36, people=12, kills=0), database_url, seed=5) as storm:
+    async with Storm(Weather(messages=24, people=12, kills=0), database_url, seed=5) as storm:
         verdict = await storm.run(stop, stop)
     assert (verdict.lost, verdict.doubled, verdict.out_of_order, verdict.safe_answers) == (0, 0, 0, 0), verdict
