@@ -5,7 +5,7 @@ BOOT = $(PYTHON) tools/bootstrap.py
 
 UV = $(firstword $(wildcard .uv/bin/uv) uv)
 
-.PHONY: help setup run test bench bench-directory fuzz fuzz-api train check clean environments sbom audit
+.PHONY: help setup run test bench bench-directory chaos load fuzz fuzz-api train check clean environments sbom audit
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,14 @@ bench-directory: environments  ## measure the search for places on SQLite and Po
 fuzz-api: environments  ## throw everything at the partners' API of the directory (schemathesis; some minutes)
 	@$(BOOT) --tests
 	.venv/bin/python -m tests.directory.fuzz_api
+
+chaos: environments  ## kill everything at random moments and see whether a message is lost (takes hours)
+	@$(BOOT) --tests
+	.venv/bin/python -m benchmarks.chaos
+
+load: environments  ## measure how many messages a second this machine takes, end to end
+	@$(BOOT) --tests
+	.venv/bin/python -m benchmarks.load
 
 train: environments  ## train the models of languages that have changed
 	@.venv-engine/bin/python -W ignore -m nlu.train

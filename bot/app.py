@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from prometheus_client import Gauge
 
 from actions.server import ActionServer, all_actions
 from bot.admission import Admission, countries
@@ -22,12 +22,21 @@ from bot.console.console import Console
 from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
+from bot.content.version import content_version
+from bot.conversation.backlog import Backlog
+from bot.conversation.bell import Switchboard
 from bot.conversation.clearing import Clearing
-from bot.conversation.engine import EngineClient
+from bot.conversation.duty import Duty
 from bot.conversation.engine_process import EngineProcess
+from bot.conversation.engines import EnginePool
+from bot.conversation.enquiry import Enquiry
+from bot.conversation.figures import Figures
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
 from bot.conversation.lifeline import Lifeline, Told
+from bot.conversation.pacing import Rate
+from bot.conversation.patience import Patience
+from bot.conversation.recovery import Recovery
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
@@ -35,6 +44,7 @@ from bot.db import Database
 from bot.directory.api.server import DirectoryApi
 from bot.edge import HEADER_SECONDS, Porter, hardened, no_limits
 from bot.gateway import Gateway, accept
+from bot.health import Health
 from bot.messages import SendError
 from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
@@ -53,7 +63,7 @@ class Core:
 
     database: Database
     content: Content
-    engine: EngineClient
+    engine: EnginePool
     inbox: Admission
     workers: Workers
     sender: Sender
@@ -73,13 +83,16 @@ async def core(
     people: Database | None = None,
     observe: Callable[[Answer], None] = lambda answer: None,
     background: bool = True,
+    figures: Figures | None = None,
 ) -> AsyncIterator[Core]:
     """Everything but the doors.
 
     people: where conversations are kept, when not beside the directory (a try-out must not mix with real ones).
     background: False for a caller who drains workers and sender himself.
+    figures: where what happens is counted, when somebody wants to know.
     Raises ContentError, EngineMissing and ValueError with what is wrong and how to mend it.
     """
+    figures = figures or Figures()
     async with AsyncExitStack() as stack:
         content = load_content(settings)
         screen = load_screen(settings.content_dir / "safety", content.languages.shipped)
@@ -90,8 +103,8 @@ async def core(
         vault = open_vault(settings)
         actions = ActionServer(all_actions(directory, content), settings.actions_host, settings.actions_port)
         await _started(stack, actions)
-        engine = await _engine(stack, settings, actions.url)
-        inbox = Inbox(people, vault, TEXT_LIMIT)
+        engine = await _engine(stack, settings, actions.url, figures)
+        inbox = Inbox(people, vault, TEXT_LIMIT, figures)
         channels: dict[str, Channel] = {}
         told = Told()
         lifeline = Lifeline(inbox, screen, content, channels, told, country_of)
@@ -104,23 +117,23 @@ async def core(
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
         workers = Workers(
-            people,
-            vault,
-            screen,
-            engine,
-            content,
-            traits,
-            inbox.arrived,
-            observe=observe,
-            told=told,
-            daily_limit=settings.daily_limit if paced else None,
-        )
-        sender = Sender(people, vault, channels, workers.answered)
+            people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures,
+            told=told, daily_limit=settings.daily_limit if paced else None,
+        )  # fmt: skip
+        # Whoever drains by himself is no provider, and is kept waiting by none.
+        sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
         if background:
             await _started(stack, watch)
+            bells = {"arrived": inbox.arrived, "answered": workers.answered}
+            await _started(stack, Switchboard(people, bells))
+            await _started(stack, Enquiry(people, sender.letters, channels, workers.answered))
             await _started(stack, sender)
             await _started(stack, Clearing(people, vault, channels))
+            await _started(stack, Patience(people, vault, content, traits, workers.answered, figures))
+            recovery = Recovery(inbox, channels, figures)
+            await _started(stack, recovery)
             await _started(stack, workers)
+            await _started(stack, Duty(people, "recovery", recovery.run))
         yield Core(people, content, engine, door, workers, sender, channels, watch, vault)
 
 
@@ -141,10 +154,13 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         return {"web": page, **provider_channels(settings)}
 
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(core(settings, channels_for))
+        metrics = Metrics(settings.metrics_host, settings.metrics_port)
+        figures = Figures(metrics.registry)
+        running = await stack.enter_async_context(core(settings, channels_for, figures=figures))
         retention = Retention(running.database, settings.transcript_days, settings.person_days)
         await _started(stack, retention)
-        await _started(stack, _metrics(settings, running))
+        _tell(metrics, settings, running)
+        await _started(stack, metrics)
         webhooks = {}
         for name in ("sms", "whatsapp"):
             if name in running.channels:
@@ -159,11 +175,14 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
             settings, running.database, running.vault, running.content, running.watch,
             {name: channel.traits for name, channel in running.channels.items()}, running.workers.answered.set,
         )  # fmt: skip
-        gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1")
+        gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1", figures)
+        health = Health(running.database, running.engine.well)
         partners = None
         if settings.directory_api:
             partners = DirectoryApi(running.database, settings.public_url or f"http://{settings.host}:{settings.port}")
-        app = application(gateway, chat[0], console, partners, [hardened(settings.public_url), porter.middleware])
+        app = application(
+            gateway, health, chat[0], console, partners, [hardened(settings.public_url), porter.middleware]
+        )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=HEADER_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -175,10 +194,16 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if by_webhook:
-            await _set_webhook(telegram, settings.public_url)
+            await _set_webhook(telegram, settings)
+            # Several would take each other's updates away: Telegram hands them to the last who asked.
+            await _started(stack, Duty(running.database, "telegram", lambda: _catch_up(telegram, settings, running)))
         elif telegram:
-            polling = asyncio.create_task(telegram.poll(lambda event: accept(running.inbox, event)), name="telegram")
-            stack.push_async_callback(_cancelled, polling)
+            polling = Duty(
+                running.database, "telegram", lambda: telegram.poll(lambda event: accept(running.inbox, event))
+            )
+            await _started(stack, polling)
+        # The last to be put here is the first to happen when the assistant stops.
+        stack.push_async_callback(health.leave, settings.drain_seconds)
         port = site._server.sockets[0].getsockname()[1]
         log.info("serving", channels=sorted(running.channels), port=port)
         yield f"http://{settings.host}:{port}"
@@ -186,6 +211,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 
 def application(
     gateway: Gateway,
+    health: Health,
     chat: WebChat,
     console: Console,
     partners: DirectoryApi | None = None,
@@ -194,6 +220,7 @@ def application(
     """Every door to the world, in one router; tests/console/test_doors.py asks of each who may come in."""
     app = web.Application(client_max_size=64 * 1024, middlewares=middlewares)
     app.add_routes(gateway.routes())
+    app.add_routes(health.routes())
     app.add_routes(routes(chat))
     app.add_routes(console.routes())
     if partners:
@@ -244,6 +271,7 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
                     sender=number,
                     status_callback=f"{settings.public_url.rstrip('/')}/webhooks/twilio",
                     discard_content=settings.twilio_redact,
+                    templates=settings.twilio_whatsapp_templates if name == "whatsapp" else {},
                     **options,
                 )
     if settings.telegram_bot_token:
@@ -257,27 +285,51 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
     return found
 
 
-async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str) -> EngineClient:
-    """A client of the engine that is configured, or of one started here."""
-    if settings.engine_url:
-        client = EngineClient(lambda: settings.engine_url, settings.engine_timeout)
+def rates(settings: Settings) -> dict[str, Rate]:
+    """How fast each channel may send; the web page knows no limit. Telegram's figures are those of its FAQ:
+    https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
+    return {
+        "sms": Rate(settings.twilio_sms_rate),
+        "whatsapp": Rate(settings.twilio_whatsapp_rate),
+        "telegram": Rate(30, each=1),
+    }
+
+
+async def _engine(stack: AsyncExitStack, settings: Settings, actions_url: str, figures: Figures) -> EnginePool:
+    """A client of the engines that are configured, or of one started here."""
+    if settings.engine_urls:
+        urls = [lambda url=url: url for url in settings.engine_urls]
+        pool = EnginePool(urls, settings.engine_timeout, figures)
     else:
         process = EngineProcess(settings.engine_python, ROOT, settings.models_dir, actions_url)
         await _started(stack, process)
-        client = EngineClient(lambda: process.url, settings.engine_timeout)
-    await _started(stack, client)
-    return client
+        pool = EnginePool([lambda: process.url], settings.engine_timeout, figures)
+    await _started(stack, pool)
+    return pool
 
 
-def _metrics(settings: Settings, running: Core) -> Metrics:
-    metrics, watch = Metrics(settings.metrics_host, settings.metrics_port), running.watch
+def _tell(metrics: Metrics, settings: Settings, running: Core) -> None:
+    """What is shown besides what the parts count themselves."""
+    watch, backlog = running.watch, Backlog(running.database, metrics.registry)
     metrics.tell("farol_content_faults", "Faults in content/ that keep it from being used", lambda: len(watch.faults))
     door = running.inbox
     metrics.tell("farol_messages_refused", "Messages over the limits since the start", lambda: door.limits.refused)
     metrics.tell("farol_messages_abroad", "SMS from countries not served since the start", lambda: door.abroad)
     metrics.tell("farol_content_changes", "Changes of content/ taken up since the start", lambda: watch.taken_up)
     metrics.tell("farol_content_refusals", "Changes of content/ refused since the start", lambda: watch.refused)
-    return metrics
+    metrics.tell("farol_engines_well", "Engines that are asked at present", running.engine.well)
+    versions = Gauge("farol_content", "1 for the content in use", ["version"], registry=metrics.registry)
+    seen: list[int] = []
+
+    async def read_version() -> None:
+        if seen != [watch.taken_up]:
+            seen[:] = [watch.taken_up]
+            version = await asyncio.to_thread(content_version, settings.content_dir)
+            versions.clear()
+            versions.labels(version).set(1)
+
+    metrics.before(backlog.read)
+    metrics.before(read_version)
 
 
 async def _started(stack: AsyncExitStack, part: object) -> None:
@@ -286,15 +338,27 @@ async def _started(stack: AsyncExitStack, part: object) -> None:
     await part.start()
 
 
-async def _cancelled(task: asyncio.Task) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _set_webhook(telegram: TelegramChannel, public_url: str) -> None:
+async def _set_webhook(telegram: TelegramChannel, settings: Settings) -> None:
     try:
-        await telegram.set_webhook(f"{public_url.rstrip('/')}/webhooks/telegram")
+        await telegram.set_webhook(_telegram_url(settings))
     except SendError as error:
         # Telegram keeps messages for a day; better to serve everybody else meanwhile than not to start.
         log.error("telegram webhook not set", code=error.code)
+
+
+async def _catch_up(telegram: TelegramChannel, settings: Settings, running: Core) -> None:
+    """Once for each time that somebody takes this duty: fetch what could not be delivered while nobody was here."""
+    while True:
+        try:
+            found = await telegram.catch_up(_telegram_url(settings), lambda event: accept(running.inbox, event))
+        except SendError as error:
+            log.warning("telegram not caught up", code=error.code)
+            await asyncio.sleep(15)
+            continue
+        if found:
+            log.info("telegram caught up", count=found)
+        await asyncio.Event().wait()
+
+
+def _telegram_url(settings: Settings) -> str:
+    return f"{settings.public_url.rstrip('/')}/webhooks/telegram"

@@ -6,6 +6,7 @@ PostgreSQL runs at its default isolation and workers skip each other's locks.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase
 
 _BUSY_MS = 15_000
+_POOL = {
+    "pool_pre_ping": True,
+    "pool_size": 20,
+    "max_overflow": 0,
+    # Shorter than a provider waits for our answer: it should hear a 503, not nothing.
+    "pool_timeout": 8,
+    "connect_args": {"connect_timeout": 5},
+}
+"""For each process on PostgreSQL: four of them stay below its default of 100 connections."""
 
 
 class UtcTime(TypeDecorator):
@@ -67,7 +77,7 @@ class Database:
         if self.sqlite and ":memory:" not in url:
             Path(url.split("///", 1)[1]).parent.mkdir(parents=True, exist_ok=True)
         # echo stays off and parameters hidden: they hold what people wrote.
-        options = {"connect_args": {"timeout": _BUSY_MS / 1000}} if self.sqlite else {"pool_pre_ping": True}
+        options = {"connect_args": {"timeout": _BUSY_MS / 1000}} if self.sqlite else _POOL
         self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
         if self.sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
@@ -94,6 +104,21 @@ class Database:
             await raw.execute(text("COMMIT"))
             busy = (await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))).scalar()
         return not busy
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Be the only process on this database to do what `name` says; others wait. SQLite has one process anyway."""
+        if self.sqlite:
+            yield
+            return
+        number = int.from_bytes(hashlib.sha256(f"farol alone {name}".encode()).digest()[:7], "big")
+        async with self.engine.connect() as pooled:
+            connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": number})
+            try:
+                yield
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": number})
 
     async def close(self) -> None:
         """Close all connections."""

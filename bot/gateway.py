@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.admission import Admission
 from bot.channels.base import WebhookChannel
+from bot.conversation.figures import Figures
 from bot.conversation.inbox import Inbox
 from bot.conversation.lifeline import Lifeline, NotStored
+from bot.db import new_id
 from bot.edge import body_of
 from bot.messages import DeliveryStatus, Forged, Inbound, Refused, Unreadable, WebhookRequest
 
@@ -22,8 +27,13 @@ class Gateway:
     """Routes POST /webhooks/<name> to the channel of that name."""
 
     def __init__(
-        self, inbox: Inbox | Lifeline | Admission, webhooks: dict[str, WebhookChannel], public_url: str
+        self,
+        inbox: Inbox | Lifeline | Admission,
+        webhooks: dict[str, WebhookChannel],
+        public_url: str,
+        figures: Figures | None = None,
     ) -> None:
+        self._figures = figures or Figures()
         self._inbox = inbox
         self._webhooks = webhooks
         self._public_url = public_url.rstrip("/")
@@ -33,7 +43,26 @@ class Gateway:
         return [web.post("/webhooks/{name}", self.receive), web.get("/health", self.health)]
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Verify, parse, store; 204 only when all of it is on disk."""
+        """Verify, parse, store; 204 only when all of it is on disk, and 503 when it could not be stored."""
+        begun, name, status = time.monotonic(), request.match_info["name"], 500
+        with structlog.contextvars.bound_contextvars(webhook=new_id()):
+            try:
+                response = await self._receive(request)
+                status = response.status
+            except web.HTTPException as refusal:
+                status = refusal.status
+                raise
+            except (SQLAlchemyError, OSError) as error:
+                # Providers try again, or keep it in their log; what must never happen is a 2xx for a lost message.
+                log.error("not stored", channel=name, error=type(error).__name__)
+                status = 503
+                raise web.HTTPServiceUnavailable(text="not stored; please try again") from None
+            finally:
+                known = name if name in self._webhooks else "unknown"
+                self._figures.webhook(known, status, time.monotonic() - begun)
+        return response
+
+    async def _receive(self, request: web.Request) -> web.Response:
         channel = self._webhooks.get(request.match_info["name"])
         if channel is None:
             raise web.HTTPNotFound(text="no such webhook; is the provider's token set?")

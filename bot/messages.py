@@ -60,6 +60,7 @@ class Outbound:
 
     `ask_location` asks for the channel's own "share my location" button where there is one.
     `list_title` is the label of the button that opens a list, for channels that show more choices as a list.
+    `reference` is our own random name for the message; a provider that can repeats it in its later words about it.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Outbound:
     location: Location | None = None
     ask_location: str | None = None
     list_title: str | None = None
+    reference: str | None = None
 
 
 class Delivery(Enum):
@@ -83,6 +85,7 @@ class DeliveryStatus:
     """A provider's later word about a message it had accepted; `error_code` is the provider's own.
 
     `consequence` says what a failure means, as in a SendError; it is None unless the delivery failed.
+    `reference` is the message's, when the provider repeats it: so a message is found whose id we never learnt.
     """
 
     channel: str
@@ -90,6 +93,7 @@ class DeliveryStatus:
     delivery: Delivery
     error_code: str | None = None
     consequence: Consequence | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ class Consequence(Enum):
     """What a failed send means for this message and this person."""
 
     RETRY = "retry"
+    RETRY_FEW = "retry a few times"
+    OUTSIDE_WINDOW = "only a template is allowed now"
     GIVE_UP = "give up"
     STOP_WRITING = "stop writing to this person"
 
@@ -152,6 +158,7 @@ class ChannelTraits:
     text_limit: characters in one message. button_limit: choices shown as buttons (0: they are numbered).
     title_limit: characters of a button's title. list_limit: choices when shown as a list (0: no lists).
     removes_within: how long after it was sent a message can be deleted at the provider; None where none can.
+    window_hours: how long after a person's last message they may be written to freely; None: always.
     """
 
     name: str
@@ -163,6 +170,7 @@ class ChannelTraits:
     can_ask_location: bool = False
     can_send_location: bool = False
     removes_within: timedelta | None = None
+    window_hours: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ Served on a port of its own, on loopback unless told otherwise, and only when on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector, generate_latest
+
+log = structlog.get_logger("farol.metrics")
 
 
 class Metrics:
@@ -16,13 +19,18 @@ class Metrics:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._before: list[Callable[[], Awaitable[None]]] = []
         self._runner: web.AppRunner | None = None
-        ProcessCollector(registry=self._registry)
+        ProcessCollector(registry=self.registry)
 
     def tell(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Offer a figure that is read when somebody asks. `name` follows Prometheus: farol_content_faults."""
-        Gauge(name, what, registry=self._registry).set_function(read)
+        Gauge(name, what, registry=self.registry).set_function(read)
+
+    def before(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Have this done each time before the figures are shown; one that fails is logged and keeps its last figures."""
+        self._before.append(read)
 
     async def start(self) -> None:
         """Open the door. Raises OSError when the port is taken."""
@@ -41,4 +49,9 @@ class Metrics:
 
     async def show(self, request: web.Request) -> web.Response:
         """All figures in Prometheus' text format."""
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        for read in self._before:
+            try:
+                await read()
+            except Exception as error:
+                log.warning("figures not read", error=type(error).__name__)
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

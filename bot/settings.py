@@ -30,19 +30,30 @@ class Settings(BaseSettings):
     # --- Serving ---
     host: str = Field("127.0.0.1", description="Address the assistant listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the assistant listens on; 0 takes any free one.")
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Seconds that /health/ready says 'leaving' before the doors close; behind a balancer.",
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of the figures for Prometheus; keep it private.")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of GET /metrics; 0 serves none.")
+    log_json: bool = Field(False, description="Log lines as JSON, one object each, for a log collector.")
     public_url: str | None = Field(
         None, description="Address providers call, e.g. https://farol.example.org. Signatures are checked against it."
     )
 
     directory_api: bool = Field(
-        False, description="Whether partners may read the public part of the directory at /hsds (docs/directory-api.md)."
+        False,
+        description="Whether partners may read the public part of the directory at /hsds (docs/directory-api.md).",
     )
 
     # --- The engine ---
     engine_url: str | None = Field(
-        None, description="Address of a running engine. Default: one is started and watched."
+        None, description="Addresses of running engines, separated by commas. Default: one is started and watched."
+    )
+    workers: int = Field(
+        4, ge=1, le=64, description="Conversations worked on at the same time; about two for each engine."
     )
     engine_python: Path = Field(
         ROOT / ".venv-engine" / "bin" / "python", description="Python 3.10 of the engine, when it is started from here."
@@ -115,6 +126,27 @@ class Settings(BaseSettings):
         None, validation_alias="TWILIO_API_URL", description="Another address of Twilio's API; for tests."
     )
 
+    twilio_sms_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        validation_alias="TWILIO_SMS_RATE",
+        description="SMS a second that your sender may send (long code 1, toll-free 3, short code 100 and more).",
+    )
+    twilio_whatsapp_rate: float = Field(
+        80.0,
+        gt=0,
+        le=1000,
+        validation_alias="TWILIO_WHATSAPP_RATE",
+        description="WhatsApp messages a second that your sender may send.",
+    )
+    twilio_whatsapp_templates: dict[str, str] = Field(
+        {},
+        validation_alias="TWILIO_WHATSAPP_TEMPLATES",
+        description='Content SID by language of the approved template that asks people to write, {"en": "HX..."}: '
+        "sent when WhatsApp's 24 hours are over; what waits follows when they answer.",
+    )
+
     # --- Telegram ---
     telegram_bot_token: SecretStr | None = Field(
         None, validation_alias="TELEGRAM_BOT_TOKEN", description="Token from @BotFather. Telegram is off without it."
@@ -127,6 +159,12 @@ class Settings(BaseSettings):
     telegram_api_url: str | None = Field(
         None, validation_alias="TELEGRAM_API_URL", description="Another address of the Bot API; for tests."
     )
+
+    @property
+    def engine_urls(self) -> list[str]:
+        """The addresses of the engines that run already; none means that one is started."""
+        given = (self.engine_url or "").split(",")
+        return [address.strip().rstrip("/") for address in given if address.strip()]
 
     @property
     def database(self) -> str:

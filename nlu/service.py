@@ -14,6 +14,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -90,6 +91,12 @@ async def _json(request: web.Request) -> object:
         raise ContractError("body: not JSON") from error
 
 
+def _request_id(request: web.Request) -> str:
+    """The assistant's name for the message, by which its log and ours can be laid side by side; '-' without one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if re.fullmatch("[0-9a-f]{8,64}", given) else "-"
+
+
 @web.middleware
 async def _errors(request: web.Request, handler: object) -> web.StreamResponse:
     from nlu.contract import ContractError
@@ -97,12 +104,14 @@ async def _errors(request: web.Request, handler: object) -> web.StreamResponse:
     try:
         return await handler(request)
     except ContractError as error:
+        log.warning("request refused request=%s", _request_id(request))
         return web.json_response({"error": str(error)}, status=400)
     except web.HTTPException:
         raise
     except Exception as error:
         # The type alone: a message may quote what a person wrote.
-        log.error("turn failed: %s", type(error).__name__, exc_info=os.environ.get("FAROL_DEBUG") == "1")
+        with_trace = os.environ.get("FAROL_DEBUG") == "1"
+        log.error("turn failed: %s request=%s", type(error).__name__, _request_id(request), exc_info=with_trace)
         return web.json_response({"error": f"internal: {type(error).__name__}"}, status=500)
 
 

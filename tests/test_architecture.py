@@ -30,7 +30,10 @@ MAY_IMPORT = {
     "actions": {"bot.db", "bot.content", "bot.directory"},
     "bot.edge": set(),
     "bot.admission": {"bot.messages", "bot.conversation", "bot.safety", "bot.edge"},
-    "bot.gateway": {"bot.messages", "bot.channels.base", "bot.conversation", "bot.admission", "bot.edge"},
+    "bot.gateway": {
+        "bot.messages", "bot.channels.base", "bot.conversation", "bot.admission", "bot.edge", "bot.db",
+    },
+    "bot.health": {"bot.db"},
     "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
     "bot.console": {

@@ -32,6 +32,11 @@ class Postgres:
         self._data = folder / "data"
 
     @property
+    def folder(self) -> Path:
+        """Where its files are: data, write-ahead log, its own log."""
+        return self._folder
+
+    @property
     def url(self) -> str:
         """The address of the first database."""
         return self.url_of("farol")

@@ -191,6 +191,33 @@ class TelegramChannel:
                 await asyncio.sleep(pause)
                 wait = min(wait * 2, longest)
 
+    async def remove_webhook(self) -> None:
+        """Have Telegram call nobody, keeping what is waiting. Raises SendError."""
+        await self._call(self._bot.delete_webhook(drop_pending_updates=False))
+
+    async def catch_up(self, url: str, accept: Accept) -> int:
+        """Fetch what Telegram could not deliver to the webhook, at once and in order, then have it call `url` again.
+
+        Left alone Telegram tries less and less often. Returns how many updates were fetched. Raises SendError, and what
+        `accept` raises; the webhook is set again in any case.
+        """
+        info = await self._call(self._bot.get_webhook_info())
+        if not info.pending_update_count:
+            return 0
+        fetched, offset = 0, None
+        await self._call(self._bot.delete_webhook(drop_pending_updates=False))
+        try:
+            while updates := await self._call(self._bot.pending(offset, wait=0)):
+                for update in updates:
+                    event = self._event(update)
+                    await accept(event)
+                    self.acknowledge(event)
+                    offset = update["update_id"] + 1
+                    fetched += 1
+        finally:
+            await self.set_webhook(url)
+        return fetched
+
     def acknowledge(self, event: Event) -> None:
         """Stop the spinner on a pressed button, in the background; other events need nothing."""
         if event.provider_id.startswith(PRESS):
@@ -336,9 +363,9 @@ class _Bot(Bot):
 
     __slots__ = ()
 
-    async def pending(self, offset: int | None) -> list[dict[str, Any]]:
-        asked = {"offset": offset, "timeout": POLL_SECONDS, "allowed_updates": UPDATES}
-        return await self._post("getUpdates", asked, read_timeout=POLL_SECONDS + 10)
+    async def pending(self, offset: int | None, wait: int = POLL_SECONDS) -> list[dict[str, Any]]:
+        asked = {"offset": offset, "timeout": wait, "allowed_updates": UPDATES}
+        return await self._post("getUpdates", asked, read_timeout=wait + 10)
 
 
 def _silence_libraries() -> None:

@@ -15,19 +15,21 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlparse, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlparse, urlsplit
 
 import aiohttp
 from multidict import MultiDict
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator, add_port, remove_port
 from twilio.rest import Client
 
 from bot.channels.base import Event
+from bot.channels.twilio_codes import DELIVERIES, TEMPLATE_CODES, consequence
+from bot.channels.twilio_log import Logged, read_log
 from bot.messages import (
     ChannelTraits,
     Consequence,
@@ -52,56 +54,18 @@ BUTTON_LIMIT = 3  # quick replies in a session; more become a list-picker, of at
 LIST_LIMIT = 10
 TITLE_LIMIT = 20  # of a quick reply; WhatsApp allows 24 in a list
 KEPT = timedelta(days=400)  # how long Twilio's log goes back
+WINDOW_HOURS = 24  # after a person's last WhatsApp message only approved templates are delivered
+REFERENCE = "ref"  # in our status callback's address: Twilio repeats it, and signs the whole address
 FIELD_LIMIT = 500  # parameters in one webhook; Twilio sends about 30
+
+NUMBER = re.compile(r"\+?\d{3,15}")  # a short code has no plus
+SCOPED_ID = re.compile(r"[A-Z]{2}\.\w+")  # a WhatsApp account without a number
+LOST = "say:lost"  # asks for words that say that a message was lost
 
 FORM = "application/x-www-form-urlencoded"
 WHATSAPP = "whatsapp:"
 
-# What a provider's code means: https://www.twilio.com/docs/api/errors/<code>. A code that is not here ends the message.
-CONSEQUENCES: dict[str, Consequence] = {
-    "20003": Consequence.RETRY,  # authentication: ours to repair, and the message should survive that
-    "20005": Consequence.RETRY,  # account not active
-    "20429": Consequence.RETRY,  # too many requests
-    "21211": Consequence.GIVE_UP,  # not a valid number
-    "21408": Consequence.GIVE_UP,  # country not enabled for this account
-    "21606": Consequence.RETRY,  # our own number cannot send: a setting
-    "21610": Consequence.STOP_WRITING,  # the person sent STOP
-    "21611": Consequence.RETRY,  # queue of this sender full
-    "21614": Consequence.GIVE_UP,  # not a mobile number
-    "21617": Consequence.GIVE_UP,  # too long
-    "30001": Consequence.RETRY,  # queue overflow
-    "30002": Consequence.RETRY,  # account suspended
-    "30003": Consequence.RETRY,  # handset unreachable
-    "30004": Consequence.GIVE_UP,  # blocked
-    "30005": Consequence.GIVE_UP,  # unknown handset
-    "30006": Consequence.GIVE_UP,  # landline
-    "30007": Consequence.GIVE_UP,  # filtered by the carrier
-    "30008": Consequence.RETRY,  # unknown error at the carrier
-    "30029": Consequence.RETRY,  # ContentRetention refused: the account lacks Message Redaction, see discard_content
-    "30030": Consequence.RETRY,  # AddressRetention refused, likewise
-    "63016": Consequence.GIVE_UP,  # outside WhatsApp's 24 h window
-    "63018": Consequence.RETRY,  # WhatsApp's rate
-}
-
-# ContentSid or ContentVariables refused: the same choices are then sent as numbered text.
-TEMPLATE_CODES = frozenset({"21655", "21656"})
-
-DELIVERIES = {
-    "sent": Delivery.SENT,
-    "delivered": Delivery.DELIVERED,
-    "read": Delivery.READ,
-    "undelivered": Delivery.FAILED,
-    "failed": Delivery.FAILED,
-    "canceled": Delivery.FAILED,
-}
-
 MEDIA = {"audio": "audio", "image": "image", "video": "video", "text/vcard": "contact", "text/x-vcard": "contact"}
-
-
-def consequence(code: str | None, status: int = 400) -> Consequence:
-    """What a refusal means, by Twilio's own code first and by the HTTP status where the code is not known."""
-    by_status = Consequence.RETRY if status in (401, 408, 429) or status >= 500 else Consequence.GIVE_UP
-    return CONSEQUENCES.get(code or "", by_status)
 
 
 class TwilioChannel:
@@ -112,6 +76,7 @@ class TwilioChannel:
     replies with variables 1 = text, then title and id of each choice; 4-10 are list-pickers with 1 = text,
     2 = label of the list's button, then title and id of each. Choices without a template are numbered in the text.
     `discard_content` asks Twilio to keep neither text nor number, which needs Message Redaction on the account.
+    `templates` maps a language to the Content template that asks a person to write, so that they may be answered.
     """
 
     def __init__(
@@ -124,9 +89,12 @@ class TwilioChannel:
         status_callback: str | None = None,
         discard_content: bool = True,
         content_sids: Mapping[int, str] | None = None,
+        templates: Mapping[str, str] | None = None,
         api_url: str = API_URL,
         timeout: float = 15.0,
     ) -> None:
+        self._templates = dict(templates or {})
+        self._status_callback = status_callback
         self._content_sids = dict(content_sids or {})
         self.traits = traits_of(name, self._content_sids)
         self._prefix = WHATSAPP if name == "whatsapp" else ""
@@ -137,8 +105,6 @@ class TwilioChannel:
         self._client = Client(account_sid, auth_token, http_client=self._http, environment={"": ""})
         self._client.api.base_url = api_url
         self._options: dict[str, Any] = {"from_": self._sender}
-        if status_callback:
-            self._options["status_callback"] = status_callback
         if discard_content:
             self._options |= {"content_retention": "discard", "address_retention": "obfuscate"}
 
@@ -172,7 +138,7 @@ class TwilioChannel:
         if not sid:
             raise Unreadable("no MessageSid")
         if _is_status(form):
-            return _status(form, sid, self.traits.name)
+            return _status(form, sid, self.traits.name, request.url)
         return [_message(form, sid)]
 
     async def send(self, address: str, message: Outbound) -> str:
@@ -206,16 +172,58 @@ class TwilioChannel:
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise SendError(f"twilio: not deleted ({type(error).__name__})", Consequence.RETRY) from None
 
+    async def invite(self, address: str, language: str) -> str | None:
+        """Send the template that asks a person to write, in their language or else in any; None without one.
+
+        Raises SendError.
+        """
+        template = self._templates.get(language) or next(iter(self._templates.values()), None)
+        return await self._create(self._prefix + address, content_sid=template) if template else None
+
+    async def find_sent(self, address: str, message: Outbound, since: datetime) -> list[DeliveryStatus] | None:
+        """What Twilio's log says of this message since a moment, oldest first; None when the log cannot tell.
+
+        It cannot when Twilio was asked to keep neither texts nor numbers. Raises SendError.
+        """
+        if "content_retention" in self._options:
+            return None
+        words = {_numbered(message), message.text}
+        logged = await self._read_log(since, to=self._prefix + address, from_=self._sender)
+        return [_logged_status(self.traits.name, one) for one in logged if not one.inbound and one.body in words]
+
+    async def missed(self, since: datetime) -> list[Event]:
+        """What people have sent to this number since a moment, oldest first, received here or not. Raises SendError.
+
+        Buttons and pins are not in the log: a button comes as its title, a pin as a message that was lost.
+        """
+        logged = await self._read_log(since, to=self._sender)
+        return [_logged_message(self.traits.name, one) for one in logged if one.inbound and one.sender]
+
+    async def _read_log(self, since: datetime, **filters: str) -> list[Logged]:
+        try:
+            return await read_log(self._client, since, **filters)
+        except TwilioRestException as error:
+            raise _failure(error.status, error.code) from None
+        except (aiohttp.ClientError, TimeoutError, ValueError, TwilioException, TwilioServiceException) as error:
+            raise SendError(f"twilio: log not read ({type(error).__name__})", Consequence.RETRY) from None
+
     async def _send_text(self, to: str, message: Outbound, text: str) -> str:
+        told = self._callback(message.reference)
         template = self._template(message)
         if template:
             try:
-                return await self._create(to, **template)
+                return await self._create(to, **template, **told)
             except SendError as error:
                 if error.code not in TEMPLATE_CODES:
                     raise
                 log.error("content template for %d choices refused: %s", len(message.buttons), error.code)
-        return await self._create(to, body=text)
+        return await self._create(to, body=text, **told)
+
+    def _callback(self, reference: str | None) -> dict[str, str]:
+        if not self._status_callback:
+            return {}
+        query = "?" + urlencode({REFERENCE: reference}) if reference else ""
+        return {"status_callback": self._status_callback + query}
 
     def _template(self, message: Outbound) -> dict[str, str] | None:
         choices = message.buttons
@@ -273,6 +281,7 @@ def traits_of(name: str, content_sids: Mapping[int, str] | None = None) -> Chann
         list_limit=max((count for count in content_sids if count > BUTTON_LIMIT), default=0),
         can_send_location=True,
         removes_within=KEPT,
+        window_hours=WINDOW_HOURS,
     )
 
 
@@ -312,16 +321,39 @@ def _is_status(form: MultiDict[str]) -> bool:
     return status not in (None, "", "received", "receiving")
 
 
-def _status(form: MultiDict[str], sid: str, default_channel: str) -> list[Event]:
+def _status(form: MultiDict[str], sid: str, default_channel: str, url: str) -> list[Event]:
     delivery = DELIVERIES.get((form.get("MessageStatus") or form["SmsStatus"]).lower())
     if delivery is None:
         return []
     ends = form.get("From", "") + form.get("To", "")
     channel = default_channel if not ends else "whatsapp" if WHATSAPP in ends else "sms"
+    reference = parse_qs(urlsplit(url).query).get(REFERENCE, [None])[0]
     if delivery is not Delivery.FAILED:
-        return [DeliveryStatus(channel, sid, delivery)]
+        return [DeliveryStatus(channel, sid, delivery, reference=reference)]
     code = form.get("ErrorCode") or None
-    return [DeliveryStatus(channel, sid, delivery, code, consequence(code))]
+    return [DeliveryStatus(channel, sid, delivery, code, consequence(code), reference)]
+
+
+def _logged_status(channel: str, logged: Logged) -> DeliveryStatus:
+    # Accepted, queued or on its way: Twilio has it, which is what 'sent' means to whoever asks.
+    delivery = DELIVERIES.get(logged.status, Delivery.SENT)
+    if delivery is not Delivery.FAILED:
+        return DeliveryStatus(channel, logged.sid, delivery)
+    return DeliveryStatus(channel, logged.sid, delivery, logged.error_code, consequence(logged.error_code))
+
+
+def _logged_message(channel: str, logged: Logged) -> Event:
+    try:
+        _, sender = _face(logged.sender)
+    except Unreadable:
+        return Refused(channel, logged.sid, "no sender in the log")
+    if not (NUMBER.fullmatch(sender) or SCOPED_ID.fullmatch(sender)):
+        # Message Redaction hides the last digits: nobody could be answered.
+        return Refused(channel, logged.sid, "a hidden sender in the log")
+    text = _decoded(logged.body) if channel == "sms" else logged.body
+    media = "file" if logged.media and not text else None
+    payload = None if text or media else LOST
+    return Inbound(channel, logged.sid, sender, text, payload, media=media, sent_at=logged.sent_at)
 
 
 def _message(form: MultiDict[str], sid: str) -> Event:

@@ -24,6 +24,8 @@ COMMANDS = {
     "keys": ("bot.cli.keys", "The master keys: what they lock, a new one, the end of old ones."),
     "report": ("bot.cli.report", "Write a month in figures, with small counts held back."),
     "operator": ("bot.cli.operator", "Who may sign in to the console: add, list, reset, unlock, remove."),
+    "doctor": ("bot.cli.doctor", "Check everything Farol needs, here and at the providers."),
+    "telegram": ("bot.cli.telegram", "Set the bot's webhook, or take it away."),
     "settings": ("bot.cli.settings", "Show every setting."),
 }
 """The visible list: name -> its file and one line about it. A command's file is imported only when it is asked for:

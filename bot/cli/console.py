@@ -68,19 +68,35 @@ def read_settings() -> Settings:
         fail(f"setting {name}: {first['msg']} (farol settings explains each)")
 
 
-def quiet_logs(level: int = logging.WARNING) -> None:
-    """Plain lines on standard error. Ids and counts only: nothing logs what people wrote."""
+def quiet_logs(level: int = logging.WARNING, as_json: bool = False) -> None:
+    """Plain lines, or JSON objects, on standard error. Ids and counts only: nothing logs what people wrote."""
+    colors = sys.stderr.isatty()
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colors)
     structlog.configure(
         processors=[
+            # The id of the message that is worked on, which the engine logs too.
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    plain = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=plain)
+    if as_json:
+        through = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(through)
 
 
 def language_option(**options: Any) -> Any:

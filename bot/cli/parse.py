@@ -79,17 +79,15 @@ def _batches(stream: object) -> Iterator[list[str]]:
 @asynccontextmanager
 async def an_engine(settings: Settings) -> AsyncIterator[EngineClient]:
     """A running engine, or one started here and stopped again. It needs no assistant: parsing runs no actions."""
-    for url in (settings.engine_url, _DEFAULT_ENGINE):
-        if url is None:
-            continue
+    for url in (*settings.engine_urls, _DEFAULT_ENGINE):
         client = EngineClient(lambda url=url: url, settings.engine_timeout)
         await client.start()
         try:
             await asyncio.wait_for(client.health(), 3)
         except (EngineDown, TimeoutError):
             await client.stop()
-            if url == settings.engine_url:
-                fail(f"FAROL_ENGINE_URL: no engine answers at {url}", 1)
+            if settings.engine_urls and url == settings.engine_urls[-1]:
+                fail(f"FAROL_ENGINE_URL: no engine answers at {settings.engine_url}", 1)
             continue
         try:
             yield client

@@ -16,14 +16,16 @@ async def prepare(database: Database, settings: Settings) -> None:
 
     Raises ValueError with every fault of the directory's files; nothing of them is then written.
     """
-    await migrations.upgrade(database)
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("Towns of the world", total=1.0)
-        await gazetteer.build(database, lambda step, done: progress.update(task, description=step, completed=done))
-    try:
-        report = await listing.load(database, settings.content_dir / "directory")
-    except listing.Faulty as error:
-        raise ValueError(f"the directory's files have faults, nothing was changed:\n{error}") from error
+    # Assistants on one PostgreSQL may start together.
+    async with database.alone("prepare"):
+        await migrations.upgrade(database)
+        with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+            task = progress.add_task("Towns of the world", total=1.0)
+            await gazetteer.build(database, lambda step, done: progress.update(task, description=step, completed=done))
+        try:
+            report = await listing.load(database, settings.content_dir / "directory")
+        except listing.Faulty as error:
+            raise ValueError(f"the directory's files have faults, nothing was changed:\n{error}") from error
     changes = {"added": len(report.added), "changed": len(report.changed), "inactive": len(report.missing)}
     if any(changes.values()):
         err.print("Directory: " + ", ".join(f"{count} {name}" for name, count in changes.items()))

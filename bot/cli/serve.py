@@ -22,7 +22,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Answer on every channel whose credentials are set, and on the web page."""
     settings = read_settings()
     settings = settings.model_copy(update={k: v for k, v in {"host": host, "port": port}.items() if v is not None})
-    quiet_logs(logging.INFO)
+    quiet_logs(logging.INFO, settings.log_json)
     run(_serve(settings))
 
 

@@ -36,9 +36,13 @@ class EngineClient:
         if self._session is not None:
             await self._session.close()
 
-    async def turn(self, request: TurnRequest) -> TurnReply:
-        """One turn. Raises EngineDown or EngineRefused."""
-        data = await self._post("/turn", request.to_json(), self._timeout)
+    async def turn(self, request: TurnRequest, request_id: str = "", seconds: float | None = None) -> TurnReply:
+        """One turn, in at most `seconds`. `request_id` names it in the logs of both. Raises EngineDown, EngineRefused."""
+        timeout = self._timeout
+        if seconds is not None:
+            timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, 2))
+        headers = {"X-Request-Id": request_id} if request_id else {}
+        data = await self._post("/turn", request.to_json(), timeout, headers)
         try:
             return TurnReply.from_json(data)
         except (ContractError, TypeError, ValueError) as error:
@@ -53,18 +57,23 @@ class EngineClient:
         """What the engine says of itself. Raises EngineDown."""
         try:
             async with self._session.get(f"{self._url()}/health", timeout=aiohttp.ClientTimeout(total=2)) as response:
+                if response.status != 200:
+                    raise EngineDown(f"HTTP {response.status}")
                 return await response.json()
         except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
             raise EngineDown(type(error).__name__) from error
 
-    async def _post(self, path: str, body: dict[str, Any], timeout: aiohttp.ClientTimeout) -> Any:
+    async def _post(
+        self, path: str, body: dict[str, Any], timeout: aiohttp.ClientTimeout, headers: dict[str, str] | None = None
+    ) -> Any:
         try:
-            async with self._session.post(self._url() + path, json=body, timeout=timeout) as response:
+            url = self._url() + path
+            async with self._session.post(url, json=body, timeout=timeout, headers=headers) as response:
+                if response.status not in (200, 400):
+                    raise EngineDown(f"HTTP {response.status}")
                 data = await response.json()
                 if response.status == 400:
                     raise EngineRefused(str(data.get("error")))
-                if response.status != 200:
-                    raise EngineDown(f"HTTP {response.status}")
                 return data
         except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
             raise EngineDown(type(error).__name__) from error

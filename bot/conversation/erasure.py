@@ -14,7 +14,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient, Removal
+from bot.conversation.models import (
+    Conversation,
+    InboxMessage,
+    OutboxMessage,
+    Person,
+    Recipient,
+    Removal,
+    Tombstone,
+)
 from bot.db import new_id, now
 from bot.vault import Vault
 
@@ -44,7 +52,7 @@ async def forget(
     removals at the providers need. `reach`: how old a message each channel can delete."""
     found = await traces(session, vault, person_id, reach)
     addresses = {trace.channel: trace.address for trace in found}
-    await erase_person(session, person_id)
+    await erase_person(session, vault, person_id)
     if texts and channel in addresses:
         leaving = await _newcomer(session, vault)
         await _say(session, vault, leaving, channel, addresses[channel], texts)
@@ -56,8 +64,22 @@ async def forget(
         await ask_removal(session, vault, leaving.id, leaving.wrapped_key, trace)
 
 
-async def erase_person(session: AsyncSession, person_id: str) -> None:
-    """Delete the key and, by cascade, addresses, conversations, messages and hand-overs."""
+def tombstone(vault: Vault, channel: str, provider_id: str) -> str:
+    """By what a message of somebody erased is known again; without the key it says nothing."""
+    return vault.lookup(f"tombstone {channel}", provider_id)
+
+
+async def erase_person(session: AsyncSession, vault: Vault, person_id: str) -> None:
+    """Delete the key and, by cascade, addresses, conversations, messages and hand-overs.
+
+    Only digests of their messages' ids stay for some days: a provider may offer one of them again.
+    """
+    messages = await session.execute(
+        select(InboxMessage.channel, InboxMessage.provider_id)
+        .join(Conversation, Conversation.id == InboxMessage.conversation_id)
+        .where(Conversation.person_id == person_id)
+    )
+    session.add_all(Tombstone(digest=tombstone(vault, *message)) for message in messages.all())
     await session.execute(delete(Person).where(Person.id == person_id))
     await session.flush()
 

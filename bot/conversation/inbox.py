@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 
@@ -12,24 +11,27 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient
+from bot.conversation import receipts
+from bot.conversation.bell import Bell
+from bot.conversation.erasure import tombstone
+from bot.conversation.figures import Figures
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient, Tombstone
 from bot.db import Database, new_id, now
-from bot.messages import Consequence, Delivery, DeliveryStatus, Inbound, Location
+from bot.messages import DeliveryStatus, Inbound, Location
 from bot.vault import Vault
 
 log = structlog.get_logger("farol.inbox")
-
-_RANK = {"queued": 0, "sending": 1, "uncertain": 1, "sent": 2, "delivered": 3, "read": 4, "failed": 5}
 
 
 class Inbox:
     """Where every channel's messages arrive. `arrived` is set whenever there is work for the workers."""
 
-    def __init__(self, database: Database, vault: Vault, text_limit: int) -> None:
+    def __init__(self, database: Database, vault: Vault, text_limit: int, figures: Figures | None = None) -> None:
         self._database = database
+        self._figures = figures or Figures()
         self._vault = vault
         self._text_limit = text_limit
-        self.arrived = asyncio.Event()
+        self.arrived = Bell()
 
     async def accept(self, message: Inbound) -> bool:
         """Store a message; returns False for one that was stored before. When this returns, it is on disk."""
@@ -42,6 +44,7 @@ class Inbox:
                 # Two first messages of the same person at once: the second try finds the person.
                 if attempt == 2:
                     raise
+        self._figures.received(message.channel, stored)
         if stored:
             self.arrived.set()
         else:
@@ -49,33 +52,14 @@ class Inbox:
         return stored
 
     async def delivered(self, status: DeliveryStatus) -> None:
-        """Note what a provider says became of a message; later words never overwrite a more final one."""
+        """Note what a provider says became of a message, and what follows from it (bot.conversation.receipts)."""
         async with self._database.begin() as session:
-            row = await session.scalar(
-                select(OutboxMessage).where(
-                    OutboxMessage.channel == status.channel, OutboxMessage.provider_id == status.provider_id
-                )
-            )
-            if row is None:
-                return
-            if status.consequence is Consequence.STOP_WRITING:
-                await session.execute(
-                    update(Recipient)
-                    .where(
-                        Recipient.id
-                        == select(Conversation.recipient_id)
-                        .where(Conversation.id == row.conversation_id)
-                        .scalar_subquery()
-                    )
-                    .values(stopped_at=now())
-                )
-            if _RANK[status.delivery.value] <= _RANK[row.status]:
-                return
-            row.status = status.delivery.value
-            if status.delivery is Delivery.FAILED:
-                row.error_code = status.error_code
+            await receipts.note(session, status)
 
     async def _store(self, session: AsyncSession, message: Inbound) -> bool:
+        digest = tombstone(self._vault, message.channel, message.provider_id)
+        if await session.get(Tombstone, digest) is not None:
+            return False
         lookup = self._vault.lookup(message.channel, message.sender)
         found = (
             await session.execute(
@@ -83,6 +67,9 @@ class Inbox:
                 .join(Recipient, Recipient.id == Conversation.recipient_id)
                 .join(Person, Person.id == Recipient.person_id)
                 .where(Recipient.channel == message.channel, Recipient.lookup == lookup)
+                # PostgreSQL: positions are given in the order in which the lock is, and no worker lets the
+                # conversation go between our insert and our commit.
+                .with_for_update(of=Conversation)
             )
         ).first()
         conversation_id, person_id, wrapped = found or await self._new(session, message, lookup)
@@ -97,6 +84,7 @@ class Inbox:
                 provider_id=message.provider_id,
                 sealed=self._vault.seal(wrapped, self._body(message), f"{person_id}/inbox/{row_id}"),
                 received_at=now(),
+                sent_at=message.sent_at,
                 attempts=0,
             )
             .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
@@ -110,6 +98,12 @@ class Inbox:
             .values(due_at=now())
         )
         await session.execute(update(Person).where(Person.id == person_id).values(last_seen_at=now()))
+        # Whoever writes has opened the provider's window again.
+        await session.execute(
+            update(OutboxMessage)
+            .where(OutboxMessage.conversation_id == conversation_id, OutboxMessage.status == "held")
+            .values(status="queued", next_at=now(), error_code=None)
+        )
         return True
 
     async def _new(self, session: AsyncSession, message: Inbound, lookup: str) -> tuple[str, str, bytes]:

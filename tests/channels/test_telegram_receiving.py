@@ -415,3 +415,36 @@ async def test_start_survives_a_rejected_token(telegram: TelegramApi, logs: Watc
     await channel.start()
     await channel.stop()
     assert any("did not answer at start" in line for line in logs.lines)
+
+
+async def test_what_waited_for_a_webhook_is_fetched_and_the_webhook_set_again(
+    telegram: TelegramApi, bot: TelegramChannel
+) -> None:
+    await bot.set_webhook(URL)
+    inbox = Inbox()
+    assert await bot.catch_up(URL, inbox.accept) == 0
+    assert telegram.calls("deleteWebhook") == [], "nothing waits, nothing is touched"
+    for text in ("um", "dois", "três"):
+        await telegram.push(message(CHAT, text))
+    assert await bot.catch_up(URL, inbox.accept) == 3
+    assert await inbox.wait(3) == ["um", "dois", "três"]
+    assert telegram.pending == [] and telegram.webhook == URL and telegram.secret == "webhook-secret_1"
+
+
+async def test_a_catching_up_that_fails_leaves_the_webhook_and_what_waits(
+    telegram: TelegramApi, bot: TelegramChannel
+) -> None:
+    await bot.set_webhook(URL)
+    update = await telegram.push(message(CHAT, "um"))
+    inbox = Inbox()
+    inbox.failures = [RuntimeError("database is locked")]
+    with pytest.raises(RuntimeError):
+        await bot.catch_up(URL, inbox.accept)
+    assert telegram.webhook == URL and telegram.pending == [update]
+
+
+async def test_a_webhook_is_taken_away_and_what_waits_is_kept(telegram: TelegramApi, bot: TelegramChannel) -> None:
+    await bot.set_webhook(URL)
+    update = await telegram.push(message(CHAT, "um"))
+    await bot.remove_webhook()
+    assert telegram.webhook is None and telegram.pending == [update]

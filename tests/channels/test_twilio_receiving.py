@@ -88,7 +88,7 @@ CASES = {
     "status_read": status(Delivery.READ, "whatsapp"),
     "status_undelivered": status(Delivery.FAILED, "sms", "30005", Consequence.GIVE_UP),
     "status_failed_stopped": status(Delivery.FAILED, "sms", "21610", Consequence.STOP_WRITING),
-    "status_failed_window": status(Delivery.FAILED, "whatsapp", "63016", Consequence.GIVE_UP),
+    "status_failed_window": status(Delivery.FAILED, "whatsapp", "63016", Consequence.OUTSIDE_WINDOW),
     "status_failed_new_code": status(Delivery.FAILED, "sms", "39999", Consequence.GIVE_UP),
     "status_without_ends": status(Delivery.DELIVERED),
     "status_new_word": None,
@@ -117,6 +117,16 @@ def test_payload_becomes_event(name: str, called_on: str, logs: Watch) -> None:
     body = (PAYLOADS / f"{name}.txt").read_bytes().strip()
     assert face(called_on).parse(request(body)) == ([expected] if expected else [])
     logs.for_words(*([expected.text, expected.sender] if isinstance(expected, Inbound) else []))
+
+
+def test_a_status_repeats_our_reference_and_is_signed_with_it() -> None:
+    address = f"{URL}?ref=0f.2"
+    form = twilio_api.status(SMS_SID, "delivered", "+351912345678")
+    received = signed(form, address, address)
+    CHANNEL.verify(received)
+    assert CHANNEL.parse(received) == [DeliveryStatus("sms", SMS_SID, Delivery.DELIVERED, reference="0f.2")]
+    with pytest.raises(Forged):
+        CHANNEL.verify(signed(form, f"{URL}?ref=0f.3", address))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.channels.twilio import CONSEQUENCES, TwilioChannel, consequence
-from bot.messages import Button, Consequence, Location, Outbound, SendError
+from bot.channels.twilio import TwilioChannel
+from bot.channels.twilio_codes import CONSEQUENCES, consequence
+from bot.messages import Button, Consequence, Delivery, DeliveryStatus, Location, Outbound, Refused, SendError
 from tests.channels.leaks import Watch
-from tests.emulators.twilio_api import PARAMETERS, TwilioApi
+from tests.emulators.twilio_api import LOG_PARAMETERS, PARAMETERS, TwilioApi
+from tests.emulators.twilio_api import sms as sms_form
+from tests.emulators.twilio_api import whatsapp as whatsapp_form
 
 ALICE = "+351912345678"
 CALLBACK = "https://farol.example/webhooks/twilio"
@@ -179,7 +183,7 @@ def test_wrong_construction_says_what_would_be_right() -> None:
         (400, 21610, Consequence.STOP_WRITING),
         (400, 21614, Consequence.GIVE_UP),
         (400, 30029, Consequence.RETRY),
-        (400, 63016, Consequence.GIVE_UP),
+        (400, 63016, Consequence.OUTSIDE_WINDOW),
         (400, 63018, Consequence.RETRY),
         (400, 99999, Consequence.GIVE_UP),
         (404, None, Consequence.GIVE_UP),
@@ -282,6 +286,12 @@ def test_the_emulator_knows_exactly_twilios_parameters() -> None:
         if "$ref" in about:
             enum = description["components"]["schemas"][about["$ref"].rpartition("/")[2]]["enum"]
             assert set(PARAMETERS[name] or ()) == set(enum), name
+    read = description["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]["get"]
+    assert set(LOG_PARAMETERS) == {about["name"] for about in read["parameters"]} - {"AccountSid"}
+    kept = description["components"]["schemas"]["api.v2010.account.message"]["properties"]
+    emulator = TwilioApi()
+    emulator.receive(sms_form(ALICE, "Olá"))
+    assert set(emulator.log[0]) == set(kept)
 
 
 @pytest.mark.parametrize(
@@ -314,3 +324,79 @@ async def test_the_emulator_is_strict(twilio: TwilioApi, change: dict[str, str |
     async with aiohttp.ClientSession() as session, session.post(where, data=given, headers=headers) as response:
         assert (await response.json())["code"] == code
     assert twilio.sent == []
+
+
+async def test_a_reference_travels_in_the_status_callback(twilio: TwilioApi) -> None:
+    async with channel(twilio, status_callback=CALLBACK) as sms:
+        await sms.send(ALICE, Outbound("Olá", reference="0f.2"))
+    assert twilio.sent[0]["StatusCallback"] == f"{CALLBACK}?ref=0f.2"
+
+
+async def test_an_invitation_is_the_template_of_the_language_or_of_any(twilio: TwilioApi) -> None:
+    async with channel(twilio, "whatsapp", templates={"pt": "HX2", "en": "HX3"}) as whatsapp:
+        assert await whatsapp.invite(ALICE, "en") == twilio.sids[0]
+        await whatsapp.invite(ALICE, "so")
+    assert [(sent["ContentSid"], "Body" in sent) for sent in twilio.sent] == [("HX3", False), ("HX2", False)]
+    async with channel(twilio, "whatsapp") as whatsapp:
+        assert await whatsapp.invite(ALICE, "en") is None
+
+
+async def test_the_log_tells_what_became_of_a_message(twilio: TwilioApi) -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=2)
+    async with channel(twilio, discard_content=False) as sms:
+        twilio.hang_up(accepted=True)
+        error = await failed(sms, text="Olá")
+        assert error.uncertain
+        await sms.send(ALICE, Outbound("Olá"))
+        await sms.send("+351912345679", Outbound("Olá"))
+        twilio.log[1] |= {"status": "undelivered", "error_code": 30003}
+        found = await sms.find_sent(ALICE, Outbound("Olá"), begun)
+        assert await sms.find_sent(ALICE, Outbound("Adeus"), begun) == []
+        assert await sms.find_sent(ALICE, Outbound("Olá"), begun + timedelta(days=1)) == []
+    assert found == [
+        DeliveryStatus("sms", twilio.sids[0], Delivery.SENT),
+        DeliveryStatus("sms", twilio.sids[1], Delivery.FAILED, "30003", Consequence.RETRY_FEW),
+    ]
+
+
+async def test_a_redacted_log_cannot_tell(twilio: TwilioApi) -> None:
+    async with channel(twilio) as sms:
+        await sms.send(ALICE, Outbound("Olá"))
+        assert await sms.find_sent(ALICE, Outbound("Olá"), datetime.now(UTC)) is None
+    assert twilio.log_requests == 0 and twilio.log[0]["body"] == "" and twilio.log[0]["to"] == "+35191234XXXX"
+
+
+async def test_a_log_that_cannot_be_read_is_an_error(twilio: TwilioApi, logs: Watch) -> None:
+    async with channel(twilio, discard_content=False, auth_token="wrong-never-in-a-log") as sms:
+        with pytest.raises(SendError):
+            await sms.missed(datetime.now(UTC))
+
+
+async def test_messages_missed_come_from_the_log_in_order(twilio: TwilioApi) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    twilio.receive(sms_form(ALICE, "too old", sid="SM" + "0" * 32), now - timedelta(hours=30))
+    for number in range(450):
+        sid = f"SM{number:032x}"[:34].replace("SM0", "SM1", 1)
+        twilio.receive(sms_form(ALICE, f"m{number}", sid=sid), now - timedelta(minutes=10, seconds=-(number // 3)))
+    twilio.receive(sms_form(ALICE, "not ours", sid="SM" + "2" * 32, to="+14155550999"), now)
+    async with channel(twilio, discard_content=False) as one:
+        await one.send(ALICE, Outbound("Olá"))
+        found = await one.missed(now - timedelta(hours=1))
+    assert [event.text for event in found] == [f"m{number}" for number in range(450)]
+    assert twilio.log_requests == 3, "a page at a time"
+    assert found[0].provider_id == twilio.log[1]["sid"] and found[0].sender == ALICE
+    assert found[0].sent_at == now - timedelta(minutes=10)
+
+
+async def test_what_the_log_does_not_hold_is_asked_for_again(twilio: TwilioApi) -> None:
+    now = datetime.now(UTC)
+    twilio.receive(whatsapp_form(ALICE, "", "location", Latitude="1", Longitude="2"))
+    twilio.receive(whatsapp_form(ALICE, "", "image", sid="SM" + "c" * 32, NumMedia="1"))
+    async with channel(twilio, "whatsapp", discard_content=False) as one:
+        lost, media = await one.missed(now - timedelta(hours=1))
+    assert (lost.payload, lost.text) == ("say:lost", "") and (media.media, media.payload) == ("file", None)
+    twilio.redacts_inbound = True
+    twilio.receive(whatsapp_form(ALICE, "Olá", sid="SM" + "d" * 32))
+    async with channel(twilio, "whatsapp", discard_content=False) as one:
+        hidden = (await one.missed(now - timedelta(hours=1)))[-1]
+    assert isinstance(hidden, Refused) and ALICE[-4:] not in repr(hidden)

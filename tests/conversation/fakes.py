@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from bot.conversation.engine import EngineDown
@@ -29,7 +30,7 @@ class FakeEngine:
         self.requests: list[TurnRequest] = []
         self.down = False
 
-    async def turn(self, request: TurnRequest) -> TurnReply:
+    async def turn(self, request: TurnRequest, request_id: str = "") -> TurnReply:
         self.requests.append(request)
         if self.down:
             raise EngineDown("ConnectionRefusedError")
@@ -43,6 +44,13 @@ class FakeChannel:
         self.traits = traits
         self.sent: list[tuple[str, Outbound]] = []
         self.errors: list[SendError | None] = []
+        self._news = asyncio.Condition()
+
+    async def until(self, count: int) -> list[tuple[str, Outbound]]:
+        """What was sent, once there is that much; TimeoutError after a minute."""
+        async with asyncio.timeout(60), self._news:
+            await self._news.wait_for(lambda: len(self.sent) >= count)
+        return self.sent
 
     async def start(self) -> None: ...
 
@@ -53,4 +61,6 @@ class FakeChannel:
         if error:
             raise error
         self.sent.append((address, message))
+        async with self._news:
+            self._news.notify_all()
         return f"id-{len(self.sent)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient, Tally
 from bot.messages import Consequence, Delivery, DeliveryStatus, Inbound, Location, SendError
@@ -158,10 +158,17 @@ async def test_somebody_who_writes_right_after_erasing_is_not_lost(assistant):
     assert await count(assistant, Person) == 1
 
 
-async def test_nothing_readable_is_in_the_file(assistant, tmp_path):
+async def test_nothing_readable_is_in_the_files(assistant, kind, tmp_path, request):
     await assistant.receive("canary-text-8213 und mehr", sender="+15005551234")
+    folder = tmp_path
+    if kind == "postgresql":
+        folder = request.getfixturevalue("migrated_postgres").folder
+        async with assistant.database.engine.connect() as connection:
+            raw = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await raw.execute(text("CHECKPOINT"))
     await assistant.database.close()
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"ix_outbox_queued" in held, "these are the files"
     assert b"canary-text-8213" not in held and b"15005551234" not in held
 
 
@@ -194,6 +201,10 @@ async def test_a_failed_send_is_tried_again_when_the_provider_says(assistant):
         assert (row.status, row.attempts, row.error_code) == ("queued", 1, "429")
         row.next_at = row.created_at
     await assistant.sender.drain()
+    assert assistant.channel.sent == [], "the person is left alone for as long as the provider said"
+    async with assistant.database.begin() as session:
+        await session.execute(update(Recipient).values(send_after=None))
+    await assistant.sender.drain()
     assert len(assistant.channel.sent) == 1
 
 
@@ -202,7 +213,8 @@ async def test_a_failed_send_is_tried_again_when_the_provider_says(assistant):
     [
         (SendError("no such number", Consequence.GIVE_UP, code="21211"), "failed"),
         (SendError("stopped", Consequence.STOP_WRITING, code="21610"), "failed"),
-        (SendError("timed out", Consequence.RETRY, uncertain=True), "uncertain"),
+        (SendError("timed out", Consequence.RETRY, uncertain=True), "queued"),
+        (SendError("timed out", Consequence.GIVE_UP, uncertain=True), "uncertain"),
     ],
 )
 async def test_what_a_failure_means(assistant, error, status):

@@ -20,10 +20,10 @@ import hmac
 import json
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import urlencode
 
 import aiohttp
@@ -61,6 +61,18 @@ PARAMETERS: dict[str, tuple[str, ...] | None] = {
     "Body": None,
     "MediaUrl": None,
     "ContentSid": None,
+}
+# The same of GET .../Messages.json, with the form of each value (the description gives dates as YYYY-MM-DD in GMT).
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+LOG_PARAMETERS = {
+    "To": re.compile(r"\S+"),
+    "From": re.compile(r"\S+"),
+    "DateSent": DAY,
+    "DateSent<": DAY,
+    "DateSent>": DAY,
+    "PageSize": re.compile(r"[1-9]\d{0,2}|1000"),
+    "Page": re.compile(r"\d+"),
+    "PageToken": re.compile(r"PA\w+"),
 }
 REPEATABLE = {"PersistentAction", "MediaUrl"}
 
@@ -107,7 +119,16 @@ class TwilioApi:
         self.sent: list[dict[str, str]] = []
         self.sids: list[str] = []
         self.deleted: list[str] = []
-        self.requests = 0
+        self.log: list[dict[str, object]] = []
+        self.requests = self.log_requests = 0
+        self.redacts_inbound = False
+        self.account_status, self.account_type = "active", "Full"
+        self.sms_url, self.sms_method = "", "POST"
+        self.weather: Callable[[], Fault] = Fault
+        """What happens to a request for which nothing was said: all is well, unless somebody makes a storm."""
+        self.tells_status = False
+        """Whether status callbacks are posted, as Twilio does; the address must then be one on loopback."""
+        self._telling: set[asyncio.Task[None]] = set()
         self._faults: deque[Fault] = deque()
         self._news = asyncio.Condition()
         self._closing = asyncio.Event()
@@ -116,6 +137,9 @@ class TwilioApi:
         app = web.Application()
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._create)
         app.router.add_delete("/2010-04-01/Accounts/{sid}/Messages/{message}.json", self._delete)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._list)
+        app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -126,6 +150,8 @@ class TwilioApi:
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
+        for task in self._telling:
+            task.cancel()
         await self._session.close()
         await self._runner.cleanup()
         assert not self._faults, f"{len(self._faults)} faults were never met"
@@ -167,6 +193,7 @@ class TwilioApi:
 
     async def post(self, url: str, form: Form, signed_url: str | None = None) -> int:
         """Call a webhook as Twilio does and return the status it answered with."""
+        self.receive(form)
         form = [("AccountSid", self.account_sid), ("ApiVersion", "2010-04-01"), *form]
         headers = {
             "X-Twilio-Signature": self.sign(signed_url or url, form),
@@ -175,11 +202,82 @@ class TwilioApi:
         async with self._session.post(url, data=urlencode(form), headers=headers) as response:
             return response.status
 
+    def receive(self, form: Form, at: datetime | None = None) -> None:
+        """Have a person's message in the log and call nobody: what is left of it when the webhook fails."""
+        given = dict(form)
+        sid = given.get("MessageSid", "")
+        if "Body" not in given or any(one["sid"] == sid for one in self.log):
+            return
+        self._keep(sid, given, "inbound", "received", given["From"], given["To"], given["Body"], at)
+
     # The API
+
+    async def _account(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._check_account(request, form=False)
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        told = {"status": self.account_status, "type": self.account_type, "auth_token": self.auth_token}
+        return web.json_response({"sid": self.account_sid, "friendly_name": "Farol", **told})
+
+    async def _numbers(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._check_account(request, form=False)
+            if set(request.query) - {"PhoneNumber", "PageSize", "Page"}:
+                raise Refusal(20001, "emulator: there is no such parameter")
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        wanted = request.query.get("PhoneNumber", "")
+        numbers = [
+            {
+                "phone_number": number,
+                "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
+                "sms_url": self.sms_url,
+                "sms_method": self.sms_method,
+            }
+            for number in sorted(self.senders)
+            if not number.startswith("whatsapp:") and wanted in number
+        ]
+        return web.json_response({"incoming_phone_numbers": numbers, "next_page_uri": None, "page": 0})
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        """Messages of the log, newest first, a page at a time."""
+        self.log_requests += 1
+        try:
+            self._check_account(request, form=False)
+            asked = dict(request.query)
+            for name in asked:
+                if name not in LOG_PARAMETERS:
+                    raise Refusal(20001, f"emulator: there is no parameter {name}")
+                if not LOG_PARAMETERS[name].fullmatch(asked[name]):
+                    raise Refusal(20001, f"Invalid {name}")
+        except Refusal as refusal:
+            return _error(Fault(refusal.status, refusal.code), str(refusal))
+        size, page = int(asked.get("PageSize", 50)), int(asked.get("Page", 0))
+        if bool(page) != ("PageToken" in asked):
+            return _error(Fault(400, 20001), "emulator: a further page needs its token, and only that")
+        found = [one for one in reversed(self.log) if _wanted(one, asked)]
+        start = page * size
+        path = request.path
+        more = {**asked, "Page": str(page + 1), "PageToken": f"PA{start + size}"}
+        following = f"{path}?{urlencode(more)}" if start + size < len(found) else None
+        return web.json_response(
+            {
+                "end": min(start + size, len(found)) - 1,
+                "first_page_uri": f"{path}?{urlencode({**asked, 'Page': '0'})}",
+                "next_page_uri": following,
+                "page": page,
+                "page_size": size,
+                "previous_page_uri": None,
+                "start": start,
+                "uri": request.path_qs,
+                "messages": found[start : start + size],
+            }
+        )
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
-        fault = self._faults.popleft() if self._faults else Fault()
+        fault = self._faults.popleft() if self._faults else self.weather()
         form = MultiDict((name, str(value)) for name, value in (await request.post()).items())
         try:
             if fault.status:
@@ -211,13 +309,13 @@ class TwilioApi:
             self._news.notify_all()
         return web.Response(status=204)
 
-    def _check_account(self, request: web.Request) -> None:
+    def _check_account(self, request: web.Request, form: bool = True) -> None:
         expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {expected}":
             raise Refusal(20003, "Authenticate", 401)
         if request.match_info["sid"] != self.account_sid:
             raise Refusal(20404, "The requested resource was not found", 404)
-        if request.content_type != "application/x-www-form-urlencoded":
+        if form and request.content_type != "application/x-www-form-urlencoded":
             raise Refusal(20001, f"emulator: {request.content_type} is not a form")
 
     def _check(self, form: MultiDict[str]) -> None:
@@ -285,30 +383,70 @@ class TwilioApi:
         sid = f"SM{len(self.sent) + 1:032x}"
         self.sent.append({name: "\n".join(form.getall(name)) for name in form})
         self.sids.append(sid)
+        given = {name: form[name] for name in form}
+        to, body = form["To"], form.get("Body", "")
+        answer = self._keep(sid, given, "outbound-api", "queued", form["From"], to, body, None)
+        if self.tells_status and "StatusCallback" in form:
+            task = asyncio.create_task(self._tell(sid, form["StatusCallback"], to, form["From"]))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+        return {**answer, "to": to, "body": body}
+
+    async def _tell(self, sid: str, url: str, to: str, sender: str) -> None:
+        for state in ("sent", "delivered"):
+            try:
+                await self.post(url, status(sid, state, to, sender))
+            except aiohttp.ClientError:
+                # Nobody is there: Twilio does not try for ever either.
+                return
+
+    def _keep(
+        self, sid: str, given: dict[str, str], direction: str, status: str, sender: str, to: str, body: str,
+        at: datetime | None,
+    ) -> dict[str, object]:  # fmt: skip
+        """Put a message into the log; redacted as its parameters, or for what comes in the account, say."""
         uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}"
-        now = format_datetime(datetime.now(UTC))
-        return {
+        now = format_datetime(at or datetime.now(UTC))
+        inbound = direction == "inbound"
+        if given.get("ContentRetention") == "discard" or (inbound and self.redacts_inbound):
+            body = ""
+        if given.get("AddressRetention") == "obfuscate" and not inbound:
+            to = to[:-4] + "XXXX"
+        if inbound and self.redacts_inbound:
+            sender = sender[:-4] + "XXXX"
+        self.log.append({
             "account_sid": self.account_sid,
             "api_version": "2010-04-01",
-            "body": form.get("Body", ""),
+            "body": body,
             "date_created": now,
-            "date_sent": None,
+            "date_sent": now if inbound else None,
             "date_updated": now,
-            "direction": "outbound-api",
+            "direction": direction,
             "error_code": None,
             "error_message": None,
-            "from": form["From"],
+            "from": sender,
             "messaging_service_sid": None,
-            "num_media": "0",
+            "num_media": given.get("NumMedia", "0"),
             "num_segments": "1",
             "price": None,
             "price_unit": "USD",
             "sid": sid,
-            "status": "queued",
+            "status": status,
             "subresource_uris": {"media": f"{uri}/Media.json"},
-            "to": form["To"],
+            "to": to,
             "uri": f"{uri}.json",
-        }
+        })  # fmt: skip
+        return self.log[-1]
+
+
+def _wanted(logged: dict[str, object], asked: dict[str, str]) -> bool:
+    day = parsedate_to_datetime(str(logged["date_sent"] or logged["date_created"])).date().isoformat()
+    return (
+        asked.get("To", logged["to"]) == logged["to"]
+        and asked.get("From", logged["from"]) == logged["from"]
+        and asked.get("DateSent", day) == day
+        and asked.get("DateSent>", day) <= day <= asked.get("DateSent<", day)
+    )
 
 
 def _error(fault: Fault, message: str = "emulated") -> web.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 from base64 import b64encode
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class Farol:
     http: aiohttp.ClientSession
     folder: object
     logged: list[str]
+    metrics: str
 
     async def text(self, sender: str, body: str, to: str = "+14155550100", **more: str) -> int:
         """A signed webhook of Twilio's with an SMS or WhatsApp message."""
@@ -62,6 +64,12 @@ class Farol:
             await self.telegram.called("sendMessage", len(calls) + 1)
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def farol(tmp_path_factory):
     folder = tmp_path_factory.mktemp("journeys")
@@ -84,13 +92,16 @@ async def farol(tmp_path_factory):
             twilio_sms_from="+14155550100",
             twilio_whatsapp_from="+14155550199",
             twilio_redact=True,
+            twilio_sms_rate=200,
             twilio_api_url=twilio.url,
             telegram_bot_token=SecretStr(telegram.token),
             telegram_api_url=telegram.url,
             engine_timeout=9,
+            metrics_port=free_port(),
         )
         database = Database(settings.database)
         await prepare(database, settings)
         await database.close()
         async with serving(settings) as address:
-            yield Farol(address, twilio, telegram, http, folder, logged)
+            metrics = f"http://127.0.0.1:{settings.metrics_port}/metrics"
+            yield Farol(address, twilio, telegram, http, folder, logged, metrics)

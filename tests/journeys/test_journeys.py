@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import PHRASES, SHIPPED
 from tests.journeys.conftest import PUBLIC, Farol
@@ -30,7 +31,7 @@ async def test_an_sms_is_answered_in_its_language(farol: Farol, language):
     sent = await farol.twilio.sent_to(NUMBER[language], 2)
     assert sent[1]["Body"].startswith(title(language, "prep_what").strip()[:40])
     assert sent[0]["ContentRetention"] == "discard" and sent[0]["AddressRetention"] == "obfuscate"
-    assert sent[0]["StatusCallback"] == f"{PUBLIC}/webhooks/twilio"
+    assert sent[0]["StatusCallback"].startswith(f"{PUBLIC}/webhooks/twilio?ref=")
 
 
 async def test_a_whatsapp_message_is_answered_on_whatsapp(farol: Farol):
@@ -156,3 +157,28 @@ async def test_a_provider_s_error_21610_ends_writing(farol: Farol):
 async def test_health(farol: Farol):
     async with farol.http.get(f"{farol.address}/health") as response:
         assert (response.status, await response.json()) == (200, {"status": "ok"})
+
+
+async def test_ready(farol: Farol):
+    async with farol.http.get(f"{farol.address}/health/ready") as response:
+        assert (response.status, await response.json()) == (200, {"status": "ok", "database": True, "engines": 1})
+
+
+async def test_figures_tell_of_messages_and_of_nobody(farol: Farol):
+    await farol.text("+15005550081", "canary-figure-3391")
+    await farol.twilio.sent_to("+15005550081", 1)
+    async with farol.http.get(farol.metrics) as response:
+        said = await response.text()
+    figures = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(said)
+        for sample in family.samples
+    }
+    assert figures[("farol_received_total", "sms", "yes")] >= 1
+    assert figures[("farol_webhooks_total", "twilio", "204")] >= 1
+    assert figures[("farol_turn_seconds_count",)] >= 1
+    assert figures[("farol_answer_seconds_count", "sms")] >= 1 and figures[("farol_send_seconds_count", "sms")] >= 1
+    assert figures[("farol_engine_up", "engine 1")] == 1 and figures[("farol_engines_well",)] == 1
+    assert figures[("farol_waiting",)] >= 0
+    assert [len(labels[0]) for name, *labels in figures if name == "farol_content"] == [12]
+    assert not any(secret in said for secret in ("15005550081", "canary", farol.twilio.account_sid))

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.conversation.conftest import assistant, content, screen  # noqa: F401
+from tests.conversation.conftest import assistant, content, database_url, migrated, screen  # noqa: F401
 
 
 def bytes_on_disk(folder: Path) -> bytes:
     """Every file of a folder, the database's log and shared memory among them."""
     return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+@pytest.fixture
+def kind() -> str:
+    """What is looked for on the disk is looked for in SQLite's files."""
+    return "sqlite"
 
 
 @pytest.fixture

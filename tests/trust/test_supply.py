@@ -22,7 +22,7 @@ SECRETS = {
     "a forge token": r"\bgh[pousr]_[A-Za-z0-9]{36}\b|\bglpat-[A-Za-z0-9_-]{20}\b",
     "a password in an address": r"://[A-Za-z0-9_.-]+:(?!\$|\{|<)[^@\s/\"'<>{}]{6,}@(?!127\.0\.0\.1|localhost)",
 }
-INVENTED = re.compile(r"AC0{31}1|AC([0-9a-f])\1{31}|example|never-in-a-log")
+INVENTED = re.compile(r"AC0{31}1|AC([0-9a-f])\1{31}|example|never-in-a-log|user:password@")
 
 
 def tracked() -> list[str]:
