@@ -18,7 +18,7 @@ from bot.console.site import Door, Open, Site, Visit, form
 
 log = structlog.get_logger("farol.console")
 
-_TRIES, _PER = 30, 60.0
+TRIES, _PER = 30, 60.0
 """Attempts to sign in that are looked at in so many seconds, whoever makes them."""
 
 
@@ -27,7 +27,7 @@ class SignIn:
 
     def __init__(self, site: Site, accounts: Accounts, sessions: Sessions) -> None:
         self._site, self._accounts, self._sessions = site, accounts, sessions
-        self._tries: deque[float] = deque(maxlen=_TRIES)
+        self._tries: deque[float] = deque(maxlen=TRIES)
         self._enrolling = asyncio.Lock()
 
     def doors(self) -> list[Door]:
@@ -117,7 +117,7 @@ class SignIn:
     def _flooded(self) -> bool:
         """Whether more has been tried than people do; each try costs a hash of 64 MiB."""
         self._tries.append(time.monotonic())
-        return len(self._tries) == _TRIES and self._tries[-1] - self._tries[0] < _PER
+        return len(self._tries) == self._tries.maxlen and self._tries[-1] - self._tries[0] < _PER
 
 
 def home_of(may: frozenset[May]) -> str:

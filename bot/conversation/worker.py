@@ -398,7 +398,8 @@ class Workers:
                 # Else one of the team came in while this was being thought of.
                 for outbound in rendering.messages:
                     text = to_text(outbound, answer.language, origin)
-                    self._queue(session, held, message.id, text, answer.despite_stop)
+                    # "I will not write to you again" is the one thing still said to somebody who has just asked for it.
+                    self._queue(session, held, message.id, text, answer.despite_stop or "opt_out" in effects)
             await session.execute(update(InboxMessage).where(InboxMessage.id == message.id).values(done_at=now()))
             sealed = self._vault.seal(
                 held.wrapped_key, state.to_text(), f"{held.person_id}/state/{held.conversation_id}"

@@ -31,6 +31,9 @@ def book(path, *rows, header=None):
     sheet.append(header)
     for row in rows:
         sheet.append([row.get(name) for name in header])
+    for cell in (cell for line in sheet.iter_rows() for cell in line if cell.data_type in "fe"):
+        # Typed as words, not as a formula or an error, whatever they begin with.
+        cell.data_type = "s"
     workbook.save(path)
     return path
 
