@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase
 
 _BUSY_MS = 15_000
+_SCRUB_MS = 250
 _POOL = {
     "pool_pre_ping": True,
     "pool_size": 20,
@@ -102,7 +103,12 @@ class Database:
             raw = await connection.execution_options(isolation_level="AUTOCOMMIT", farol_read_only=True)
             # Our listener has begun a transaction, in which there is no checkpoint.
             await raw.execute(text("COMMIT"))
-            busy = (await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))).scalar()
+            # While it waits for readers it keeps all writers out: so not for long, and rather another time.
+            await raw.execute(text(f"PRAGMA busy_timeout = {_SCRUB_MS}"))
+            try:
+                busy = (await raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))).scalar()
+            finally:
+                await raw.execute(text(f"PRAGMA busy_timeout = {_BUSY_MS}"))
         return not busy
 
     @asynccontextmanager

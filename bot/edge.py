@@ -17,7 +17,10 @@ from aiohttp import web
 log = structlog.get_logger("farol.edge")
 
 HEADER_SECONDS = 10.0
-"""From the opening of a connection, or the last answer's end, until a whole request head has arrived."""
+"""From the opening of a connection until a whole request head has arrived."""
+IDLE_SECONDS = 75.0
+"""From the last answer's end until the next whole head: longer than clients and proxies keep a connection they may use
+again, so that none is closed under a request on its way."""
 BODY_SECONDS = 10.0
 """Until its body has; a provider sends a few kilobytes at once."""
 CONNECTIONS = 2_000
@@ -155,10 +158,12 @@ class Porter:
         self,
         *,
         seconds: float = HEADER_SECONDS,
+        idle: float = IDLE_SECONDS,
         connections: int = CONNECTIONS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._seconds, self._most, self._clock = seconds, connections, clock
+        self._seconds, self._idle, self._most, self._clock = seconds, idle, connections, clock
+        self._served: set[object] = set()
         self._server: web.Server | None = None
         self._waiting: dict[object, float] = {}
         self._task: asyncio.Task | None = None
@@ -167,6 +172,7 @@ class Porter:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Sees every request, also those that begin and end between two looks."""
         self._waiting.pop(request.protocol, None)
+        self._served.add(request.protocol)
         return await handler(request)
 
     async def start(self, server: web.Server | None = None) -> None:
@@ -183,10 +189,15 @@ class Porter:
     def look(self) -> int:
         """One round; returns how many connections were closed."""
         now = self._clock()
+        self._served.intersection_update(self._server.connections)
         # A handler works on a request from the moment its head is complete until the answer is out.
         idle = [one for one in self._server.connections if one._current_request is None]
         self._waiting = {one: self._waiting.get(one, now) for one in idle}
-        late = [one for one, since in self._waiting.items() if now - since >= self._seconds]
+        late = [
+            one
+            for one, since in self._waiting.items()
+            if now - since >= (self._idle if one in self._served else self._seconds)
+        ]
         surplus = len(self._server.connections) - len(late) - self._most
         closing = late + [one for one in idle if one not in late][-surplus:] if surplus > 0 else late
         for one in closing:

@@ -11,7 +11,7 @@ from aiohttp import web
 from bot import edge
 from bot.admission import Admission, countries
 from bot.conversation.pace import QUICK, SAME, Pace, judge
-from bot.edge import Limits, Porter, body_of, hardened
+from bot.edge import HEADER_SECONDS, IDLE_SECONDS, Limits, Porter, body_of, hardened
 from bot.messages import Inbound
 
 
@@ -55,6 +55,27 @@ async def server():
     porter._server = runner.server
     yield f"http://127.0.0.1:{runner.addresses[0][1]}", porter, clock
     await runner.cleanup()
+
+
+async def test_a_connection_that_may_be_used_again_is_kept_longer_than_one_that_has_said_nothing(server):
+    address, porter, clock = server
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{address}/none"):
+            pass
+        _, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        for _ in range(100):  # until the server has taken it up
+            porter.look()
+            if len(porter._waiting) == 2:
+                break
+            await asyncio.sleep(0)
+        clock.now += HEADER_SECONDS
+        assert porter.look() == 1, "the silent one"
+        async with http.get(f"{address}/none") as answer:
+            assert answer.status == 404
+        porter.look()
+        clock.now += IDLE_SECONDS
+        assert porter.look() == 1
+        writer.close()
 
 
 @pytest.mark.parametrize("path", ["/broken", "/none", "/hook"])
