@@ -17,7 +17,16 @@ from bot.messages import Inbound, Refused, Unreadable, WebhookRequest
 from nlu.contract import Response
 from tests.conversation.fakes import reply
 from tests.payloads import TEXTS
-from tests.trust.conftest import assistant, bytes_on_disk, content, logged, screen  # noqa: F401
+from tests.trust.conftest import (  # noqa: F401
+    assistant,
+    bytes_on_disk,
+    content,
+    database_url,
+    kind,
+    logged,
+    migrated,
+    screen,
+)
 
 TWILIO = TwilioChannel("sms", account_sid="AC1", auth_token="t", sender="+14155550100")
 TELEGRAM = TelegramChannel(token="1:a", webhook_secret="s")
