@@ -65,7 +65,7 @@ async def make(database: Database, data: Path, keys: Path) -> Copied:
                     rows += len(batch)
         await _one_file(target)
         await _one_file(keeper)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half a backup must not stand there looking like one
         fresh_data.unlink(missing_ok=True)
         fresh_keys.unlink(missing_ok=True)
         raise

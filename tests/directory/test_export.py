@@ -26,6 +26,7 @@ from bot.directory.exchange import export_csv, export_json, export_sheet
 from bot.directory.exchange.export import Amount, amount
 from bot.directory.exchange.nested import CHILDREN, Nest
 from bot.directory.exchange.scope import PUBLIC, Scope
+from bot.directory.exchange.standard import FILES
 from bot.directory.hsds import TABLES, Service
 from bot.directory.listing import load
 from bot.directory.rows import COLUMNS, MORE_COLUMNS
@@ -91,7 +92,7 @@ def rows_of(document: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 
 def rows_in(open_file: Any) -> dict[str, dict[str, dict[str, Any]]]:
     found = {}
-    for table, name in export_csv.FILES.items():
+    for table, name in FILES.items():
         with open_file(name) as file:
             found[table] = {
                 row["id"]: {key: typed(table, key, value) for key, value in row.items() if value != ""}

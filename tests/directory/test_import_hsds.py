@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from bot.db import Database
-from bot.directory.exchange.hsds_csv import FILES
 from bot.directory.exchange.importer import bring_in
 from bot.directory.exchange.source import Unreadable
+from bot.directory.exchange.standard import FILES
 from bot.directory.hsds import TABLES
 from bot.directory.models import Spot
 from tests.directory.conftest import ROOT, tables

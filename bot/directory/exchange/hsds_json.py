@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from bot.directory.exchange.hsds_csv import FILES
 from bot.directory.exchange.scratch import Scratch
 from bot.directory.exchange.source import Faults, Progress, Raw, Unreadable
+from bot.directory.exchange.standard import FILES
 from bot.directory.hsds import TABLES
 
 PARTS = {
