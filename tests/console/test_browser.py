@@ -273,6 +273,24 @@ async def test_without_javascript_everything_still_works(farol, browser, visit):
     await expect(page.locator(".line.team .said")).to_have_text("Without any script")
 
 
+async def test_a_stream_that_is_refused_is_asked_for_again(farol, visit):
+    page = await visit("viewer")
+    refused = []
+
+    async def refuse_once(route):
+        if refused:
+            await route.continue_()
+        else:
+            refused.append(route)
+            await route.fulfill(status=503, body="try again")
+
+    await page.route("**/console/stream*", refuse_once)
+    await page.reload()
+    await expect(page.locator("#live")).to_be_visible()
+    await expect(page.locator("#live")).to_be_hidden()
+    assert refused
+
+
 async def test_a_session_that_is_over_leaves_the_page_by_itself(farol, visit):
     page = await visit("viewer")
     await farol.accounts.remove(page.operator.name)

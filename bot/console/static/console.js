@@ -27,13 +27,22 @@
       }
     }
 
-    const events = new EventSource(region.dataset.stream);
-    events.addEventListener("changed", () => { live.hidden = true; read(); });
-    events.addEventListener("over", () => { events.close(); location.reload(); });
-    events.addEventListener("error", () => {
-      live.textContent = document.body.dataset.lost;
-      live.hidden = false;
-    });
+    let events;
+    function listen() {
+      events = new EventSource(region.dataset.stream);
+      events.addEventListener("changed", () => { live.hidden = true; read(); });
+      events.addEventListener("over", () => { events.close(); location.reload(); });
+      events.addEventListener("error", () => {
+        live.textContent = document.body.dataset.lost;
+        live.hidden = false;
+        if (events.readyState === EventSource.CLOSED) {
+          // Refused, not cut off: the browser gives up for good. `read` finds out whether the session is over.
+          read();
+          setTimeout(listen, 5000);
+        }
+      });
+    }
+    listen();
     window.addEventListener("pagehide", () => events.close());
     // Waiting times go on though nothing happens.
     setInterval(read, 60000);
