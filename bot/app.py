@@ -50,6 +50,7 @@ from bot.metrics import Metrics
 from bot.safety.screen import Screen, load_screen
 from bot.safety.whereabouts import country_of
 from bot.settings import ROOT, Settings
+from bot.tracing import Tracing
 from bot.vault import Vault, open_vault
 from nlu.contract import TEXT_LIMIT
 from nlu.languages import load_languages
@@ -155,7 +156,9 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.metrics_host, settings.metrics_port)
-        figures = Figures(metrics.registry)
+        tracing = Tracing(settings.otlp_url)
+        stack.push_async_callback(tracing.stop)
+        figures = Figures(metrics.registry, tracing.tracer)
         running = await stack.enter_async_context(core(settings, channels_for, figures=figures))
         retention = Retention(running.database, settings.transcript_days, settings.person_days)
         await _started(stack, retention)

@@ -6,6 +6,7 @@ import time
 
 import structlog
 from aiohttp import web
+from opentelemetry.trace import SpanKind
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.admission import Admission
@@ -45,7 +46,9 @@ class Gateway:
     async def receive(self, request: web.Request) -> web.Response:
         """Verify, parse, store; 204 only when all of it is on disk, and 503 when it could not be stored."""
         begun, name, status = time.monotonic(), request.match_info["name"], 500
-        with structlog.contextvars.bound_contextvars(webhook=new_id()):
+        channel = name if name in self._webhooks else "unknown"
+        span = self._figures.span("webhook", SpanKind.SERVER, channel=channel)
+        with structlog.contextvars.bound_contextvars(webhook=new_id()), span:
             try:
                 response = await self._receive(request)
                 status = response.status
@@ -58,8 +61,7 @@ class Gateway:
                 status = 503
                 raise web.HTTPServiceUnavailable(text="not stored; please try again") from None
             finally:
-                known = name if name in self._webhooks else "unknown"
-                self._figures.webhook(known, status, time.monotonic() - begun)
+                self._figures.webhook(channel, status, time.monotonic() - begun)
         return response
 
     async def _receive(self, request: web.Request) -> web.Response:

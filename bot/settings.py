@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field("127.0.0.1", description="Address of the figures for Prometheus; keep it private.")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of GET /metrics; 0 serves none.")
+    otlp_url: str | None = Field(
+        None,
+        description="Where traces go by OpenTelemetry (OTLP over HTTP), e.g. http://127.0.0.1:4318. Default: nowhere.",
+    )
     log_json: bool = Field(False, description="Log lines as JSON, one object each, for a log collector.")
     public_url: str | None = Field(
         None, description="Address providers call, e.g. https://farol.example.org. Signatures are checked against it."

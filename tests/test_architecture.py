@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "bot.messages": set(),
     "bot.settings": set(),
     "bot.metrics": set(),
+    "bot.tracing": set(),
     "bot.keyring": {"bot.settings"},
     "bot.vault": {"bot.settings", "bot.keyring"},
     "bot.db": set(),

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import structlog
+from opentelemetry.trace import SpanKind
 
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
 from bot.conversation.figures import Figures
@@ -159,7 +160,8 @@ class EnginePool:
         begun = time.monotonic()
         settled = False
         try:
-            reply = await engine.client.turn(request, request_id, seconds)
+            with self._figures.span("turn", SpanKind.CLIENT, engine=engine.name, request=request_id):
+                reply = await engine.client.turn(request, request_id, seconds)
             settled = True
             engine.breaker.succeeded()
             self._figures.turn(time.monotonic() - begun)

@@ -1,12 +1,16 @@
 """What is measured while messages travel, for Prometheus: rates, latencies, failures. Nothing about anybody.
 
 Labels are few and fixed: channels, engines by number, codes of providers. Never an id, an address or a language's text.
+The same places can be traced (bot.tracing): spans hold the message's random id, as log lines do, and nothing else more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from opentelemetry.trace import NoOpTracer, SpanKind, Status, StatusCode, Tracer, get_current_span
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bot.db import now
@@ -15,9 +19,10 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
 
 
 class Figures:
-    """Counters and histograms of one process, kept in `registry`; without one they are counted for nobody."""
+    """Counters and histograms of one process, kept in `registry`, and spans; without these they are for nobody."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer or NoOpTracer()
         registry = registry or CollectorRegistry()
         options = {"registry": registry}
         self._received = Counter(
@@ -55,6 +60,23 @@ class Figures:
         self._engine_failures = Counter("farol_engine_failures", "Turns an engine failed", ["engine"], **options)
         self.engine_up = Gauge("farol_engine_up", "1 when an engine is asked, 0 when it rests", ["engine"], **options)
         self._recovered = Counter("farol_recovered", "Messages fetched from a provider's log", ["channel"], **options)
+
+    @contextmanager
+    def span(self, name: str, kind: SpanKind = SpanKind.INTERNAL, **about: str) -> Iterator[None]:
+        """Trace what is done inside. An error is noted by its type alone: its words could be a person's."""
+        attributes = {f"farol.{key}": value for key, value in about.items() if value}
+        with self._tracer.start_as_current_span(
+            name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield
+            except Exception as error:
+                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                raise
+
+    def mark(self, **about: str) -> None:
+        """Say more about the span that is open."""
+        get_current_span().set_attributes({f"farol.{key}": value for key, value in about.items()})
 
     def received(self, channel: str, new: bool) -> None:
         """A message was stored, or found to be stored already."""

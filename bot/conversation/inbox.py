@@ -92,6 +92,7 @@ class Inbox:
         )
         if result.scalar() is None:
             return False
+        self._figures.mark(request=row_id)
         await session.execute(
             update(Conversation)
             .where(Conversation.id == conversation_id, Conversation.due_at.is_(None))

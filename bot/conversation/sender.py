@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -126,8 +127,10 @@ class Sender:
             return
         failure: SendError | None = None
         try:
+            span = self._figures.span("send", SpanKind.CLIENT, channel=row.channel, request=row.cause)
             async with asyncio.timeout(_SEND_LIMIT):
-                provider_id = await self._channels[row.channel].send(letter.address, letter.message)
+                with span:
+                    provider_id = await self._channels[row.channel].send(letter.address, letter.message)
         except SendError as error:
             failure = error
         except TimeoutError:

@@ -169,7 +169,8 @@ class Workers:
                 if await self._leases.release(held):
                     return
                 continue
-            with structlog.contextvars.bound_contextvars(request=message.id):
+            journey = self._figures.span("journey", request=message.id, channel=message.channel)
+            with structlog.contextvars.bound_contextvars(request=message.id), journey:
                 try:
                     after = await self._one(held, message)
                 except LeaseLost:

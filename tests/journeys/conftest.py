@@ -16,6 +16,7 @@ from bot.app import serving
 from bot.cli.prepare import prepare
 from bot.db import Database
 from bot.settings import Settings
+from tests.emulators.otlp_collector import Collector
 from tests.emulators.telegram_api import TelegramApi
 from tests.emulators.twilio_api import TwilioApi
 
@@ -33,6 +34,7 @@ class Farol:
     folder: object
     logged: list[str]
     metrics: str
+    collector: Collector
 
     async def text(self, sender: str, body: str, to: str = "+14155550100", **more: str) -> int:
         """A signed webhook of Twilio's with an SMS or WhatsApp message."""
@@ -80,7 +82,12 @@ async def farol(tmp_path_factory):
             logged.append(record.getMessage())
 
     logging.getLogger().addHandler(Keep(level=logging.DEBUG))
-    async with TwilioApi() as twilio, TelegramApi() as telegram, aiohttp.ClientSession() as http:
+    async with (
+        TwilioApi() as twilio,
+        TelegramApi() as telegram,
+        Collector() as collector,
+        aiohttp.ClientSession() as http,
+    ):
         settings = Settings(
             _env_file=None,
             data_dir=folder,
@@ -98,10 +105,11 @@ async def farol(tmp_path_factory):
             telegram_api_url=telegram.url,
             engine_timeout=9,
             metrics_port=free_port(),
+            otlp_url=collector.url,
         )
         database = Database(settings.database)
         await prepare(database, settings)
         await database.close()
         async with serving(settings) as address:
             metrics = f"http://127.0.0.1:{settings.metrics_port}/metrics"
-            yield Farol(address, twilio, telegram, http, folder, logged, metrics)
+            yield Farol(address, twilio, telegram, http, folder, logged, metrics, collector)

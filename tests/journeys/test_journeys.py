@@ -182,3 +182,11 @@ async def test_figures_tell_of_messages_and_of_nobody(farol: Farol):
     assert figures[("farol_waiting",)] >= 0
     assert [len(labels[0]) for name, *labels in figures if name == "farol_content"] == [12]
     assert not any(secret in said for secret in ("15005550081", "canary", farol.twilio.account_sid))
+
+
+async def test_a_journey_is_traced_from_the_webhook_to_the_provider(farol: Farol):
+    await farol.text("+15005550088", "canary-trace-4411")
+    await farol.twilio.sent_to("+15005550088", 1)
+    await farol.collector.seen("webhook", "journey", "turn", "send")
+    assert farol.collector.about("webhook")["farol.channel"] == "twilio"
+    assert b"canary-trace" not in farol.collector.raw and b"5005550088" not in farol.collector.raw
