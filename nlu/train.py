@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from nlu.languages import load_languages
@@ -104,13 +105,26 @@ def _work(models: Path) -> int:
     return 0
 
 
+@lru_cache(maxsize=1)
+def _sentences() -> dict[str, list[str]]:
+    """The sentences that each language reads. One that several have is the first one's: vectors depend a little on what
+    is encoded together, and that must not depend on which of two workers was quicker."""
+    from nlu.components.examples import languages_examples
+    from nlu.components.pooled import read
+
+    taken: set[str] = set()
+    found = {}
+    for code, examples in languages_examples(DATA).items():
+        found[code] = [text for text in dict.fromkeys(text for text, _ in read(examples)) if text not in taken]
+        taken.update(found[code])
+    return found
+
+
 def _read_sentences(language: str) -> None:
     """Fill the shelf of embeddings with a language's new sentences."""
-    from nlu.components.examples import language_examples
-    from nlu.components.pooled import read
     from nlu.encoder import ENCODER, Shelf
 
-    texts = [text for text, _ in read(language_examples(DATA / language))]
+    texts = _sentences()[language]
     shelf = Shelf(SHELF, ENCODER)
     missing, done = shelf.count_missing(texts), 0
 
