@@ -31,12 +31,14 @@ from bot.conversation.engine_process import EngineProcess
 from bot.conversation.engines import EnginePool
 from bot.conversation.enquiry import Enquiry
 from bot.conversation.figures import Figures
+from bot.conversation.following_up import FollowingUp
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
 from bot.conversation.lifeline import Lifeline, Told
 from bot.conversation.pacing import Rate
 from bot.conversation.patience import Patience
 from bot.conversation.recovery import Recovery
+from bot.conversation.referring import Referring
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
@@ -116,9 +118,11 @@ async def core(
         for channel in channels.values():
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
+        referring = Referring(people, vault, content, settings.follow_up_days, can_ask_later(channels))
         workers = Workers(
             people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures,
             told=told, daily_limit=settings.daily_limit if paced else None,
+            referring=referring,
         )  # fmt: skip
         # Whoever drains by himself is no provider, and is kept waiting by none.
         sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
@@ -134,6 +138,8 @@ async def core(
             await _started(stack, recovery)
             await _started(stack, workers)
             await _started(stack, Duty(people, "recovery", recovery.run))
+            following_up = FollowingUp(people, vault, content, traits, referring, workers.answered)
+            await _started(stack, Duty(people, "follow_up", following_up.run))
         yield Core(people, content, engine, door, workers, sender, channels, watch, vault)
 
 
@@ -236,6 +242,7 @@ def load_content(settings: Settings) -> Content:
         settings.operators_on_duty,
         settings.default_country,
         settings.person_days,
+        f"{settings.public_url.rstrip('/')}/r" if settings.public_url else None,
     )
     return Content(settings.content_dir, load_languages(), promises)
 
@@ -283,6 +290,16 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
             **options,
         )
     return found
+
+
+def can_ask_later(channels: dict[str, Channel]) -> set[str]:
+    """The channels on which somebody can be written to days after they wrote: not the page, which is closed by then, and
+    not one that needs a template when there is none."""
+    return {
+        name
+        for name, channel in channels.items()
+        if name != "web" and (channel.traits.window_hours is None or getattr(channel, "can_invite", False))
+    }
 
 
 def rates(settings: Settings) -> dict[str, Rate]:

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     },
     "bot.migrations": {
         "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.models",
-        "bot.conversation.understanding", "bot.directory.models",
+        "bot.conversation.referral", "bot.conversation.understanding", "bot.directory.models",
     },
     "nlu": set(),
 }  # fmt: skip

@@ -86,6 +86,11 @@ async def count_wait(session: AsyncSession, since: datetime, until: datetime) ->
     await _count(session, "waited", step)
 
 
+async def count_referral(session: AsyncSession, step: str, country: str, service: str) -> None:
+    """A step of a referral (made, asked, reached_person, ...), by country and kind of service; XX: in no country."""
+    await _count(session, f"referral_{step}", f"{country or 'XX'} {service}")
+
+
 async def _count(session: AsyncSession, kind: str, key: str, *, of_month: bool = False) -> None:
     day = f"{this_month()}-01" if of_month else now().date().isoformat()
     row = {"day": day, "kind": kind, "key": key[:64]}
