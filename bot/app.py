@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,16 +39,19 @@ from bot.conversation.pacing import Rate
 from bot.conversation.patience import Patience
 from bot.conversation.recovery import Recovery
 from bot.conversation.referring import Referring
+from bot.conversation.register import Register
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
-from bot.db import Database
+from bot.db import Database, now
+from bot.directory import search
 from bot.directory.api.server import DirectoryApi
 from bot.edge import IDLE_SECONDS, Porter, hardened, no_limits
 from bot.gateway import Gateway, accept
 from bot.health import Health
 from bot.messages import SendError
 from bot.metrics import Metrics
+from bot.referrals.page import ConfirmPage
 from bot.safety.screen import Screen, load_screen
 from bot.safety.whereabouts import country_of
 from bot.settings import ROOT, Settings
@@ -183,11 +186,14 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         )  # fmt: skip
         gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1", figures)
         health = Health(running.database, running.engine.well)
+        confirm = ConfirmPage(
+            Register(running.database, running.vault), running.content, service_names(running.database)
+        )
         partners = None
         if settings.directory_api:
             partners = DirectoryApi(running.database, settings.public_url or f"http://{settings.host}:{settings.port}")
         app = application(
-            gateway, health, chat[0], console, partners, [hardened(settings.public_url), porter.middleware]
+            gateway, health, chat[0], console, confirm, partners, [hardened(settings.public_url), porter.middleware]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
@@ -220,6 +226,7 @@ def application(
     health: Health,
     chat: WebChat,
     console: Console,
+    confirm: ConfirmPage,
     partners: DirectoryApi | None = None,
     middlewares: Iterable[Middleware] = (),
 ) -> web.Application:
@@ -229,9 +236,21 @@ def application(
     app.add_routes(health.routes())
     app.add_routes(routes(chat))
     app.add_routes(console.routes())
+    app.add_routes(confirm.routes())
     if partners:
         app.add_routes(partners.routes())
     return app
+
+
+def service_names(database: Database) -> Callable[[str, str], Awaitable[str | None]]:
+    """What a place of the directory is called in a language; None for one that is not there any more."""
+
+    async def name(service_id: str, language: str) -> str | None:
+        async with database.begin(read_only=True) as session:
+            found = await search.details(session, service_id, now=now())
+        return (found.names or {}).get(language, found.name) if found else None
+
+    return name
 
 
 def load_content(settings: Settings) -> Content:

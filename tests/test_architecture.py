@@ -35,6 +35,7 @@ MAY_IMPORT = {
     },
     "bot.health": {"bot.db"},
     "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
+    "bot.referrals": {"bot.content", "bot.conversation", "bot.edge"},
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
     "bot.console": {
         "bot.messages", "bot.db", "bot.vault", "bot.settings", "bot.content", "bot.conversation", "bot.directory",

@@ -28,7 +28,7 @@ from nlu.contract import Response
 MOST = 5
 """Codes a person may hold at a time: enough for anybody, and nobody fills the report alone."""
 
-_PAYLOAD = re.compile(r"(refer|refer-yes|refer-no|refer-back):([0-9a-f]{12})|went:([0-9a-f]{32}):([a-z]{5,10})")
+_PAYLOAD = re.compile(r"(refer|refer-yes|refer-no|refer-back):([0-9a-f]{12})|went:([0-9a-f]{32}):([a-z]{1,10})")
 
 
 @dataclass(frozen=True)
