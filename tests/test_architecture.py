@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
     "bot.console": {
         "bot.messages", "bot.db", "bot.vault", "bot.settings", "bot.content", "bot.conversation", "bot.directory",
-        "bot.reports", "nlu.contract", "nlu.languages",
+        "bot.edge", "bot.reports", "nlu.contract", "nlu.languages",
     },
     "bot.migrations": {
         "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.models",

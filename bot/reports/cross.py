@@ -80,9 +80,7 @@ def two_way(kind: str, row_names: str, column_names: str, counts: Counts) -> Cro
     )
 
 
-def side_by_side(
-    kind: str, row_names: str, column_names: str, columns: tuple[str, ...], counts: Counts
-) -> Cross:
+def side_by_side(kind: str, row_names: str, column_names: str, columns: tuple[str, ...], counts: Counts) -> Cross:
     """Lists over the same rows beside each other, each with its own total; a row is not added up.
 
     Each column is held back as a list is (bot.reports.suppression), and where a list would be withheld, the whole column.
@@ -90,16 +88,19 @@ def side_by_side(
     rows = sorted({row for (row, column), count in counts.items() if count and column in columns})
     lines = {column: {row: counts.get((row, column), 0) for row in rows} for column in columns}
     hidden = {column: hidden_in_line(line) for column, line in lines.items()}
-    cells = tuple(
-        tuple(None if hidden[c] is None or r in hidden[c] else lines[c][r] for c in columns) for r in rows
-    )
+    cells = tuple(tuple(None if hidden[c] is None or r in hidden[c] else lines[c][r] for c in columns) for r in rows)
     sums = {column: sum(line.values()) for column, line in lines.items()}
     totals = tuple(None if 0 < sums[c] < SMALLEST else sums[c] for c in columns)
     return Cross(kind, row_names, column_names, tuple(rows), columns, cells, (), totals)
 
 
 def _network(
-    rows: list[str], columns: list[str], counts: Counts, hidden_rows: Container[str], limits: Mapping[str, float], sums: bool
+    rows: list[str],
+    columns: list[str],
+    counts: Counts,
+    hidden_rows: Container[str],
+    limits: Mapping[str, float],
+    sums: bool,
 ) -> dict[tuple, Count]:
     """The table as a reader sees it. `hidden_rows` have no total; cells below their row's limit are not shown; `sums`:
     columns have totals. A line that is there is not empty."""

@@ -50,9 +50,7 @@ class Referrals:
         self.referring = Referring(assistant.database, assistant.vault, content, days, can_ask)
         assistant.workers._referring = self.referring
         self.bell = Bell()
-        self.following = FollowingUp(
-            assistant.database, assistant.vault, content, traits, self.referring, self.bell
-        )
+        self.following = FollowingUp(assistant.database, assistant.vault, content, traits, self.referring, self.bell)
         assistant.engine.answer = lambda request: reply(details(), country="ES")
 
     async def press(self, title_or_payload: str, sender: str = ME) -> list[str]:
@@ -189,7 +187,9 @@ async def test_a_button_of_an_older_place_asks_which_one_is_meant(referrals):
     assert said.startswith("Which place do you mean?")
 
 
-@pytest.mark.parametrize("payload", ["refer:", "refer:zz", "went:x:reached", "refer-back:1", "went:" + "0" * 32 + ":rich"])
+@pytest.mark.parametrize(
+    "payload", ["refer:", "refer:zz", "went:x:reached", "refer-back:1", "went:" + "0" * 32 + ":rich"]
+)
 async def test_payloads_that_are_not_ours_do_nothing(referrals, payload):
     await referrals.a.receive("x", payload=payload)
     assert await referrals.counted() == {}
