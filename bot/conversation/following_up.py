@@ -117,7 +117,9 @@ class FollowingUp:
         state = State()
         if conversation.state is not None:
             state = State.from_text(self._vault.open(person.wrapped_key, conversation.state, _state_name(conversation)))
-        state = replace(state, language=state.language or pledge.language, greeted=True)
+        # Without the thread, whose days are over: this waits for an answer longer than messages are kept.
+        state = replace(State(), language=state.language or pledge.language, chosen=state.chosen, country=state.country,
+                        region=state.region, greeted=True, draft_noted=state.draft_noted)  # fmt: skip
         reachable = await self._window_open(session, recipient.channel, conversation.id)
         # Outside WhatsApp's window only a template leaves now, and these words wait until the person writes; the question
         # then goes with the answer, so that its choices are the last ones offered.

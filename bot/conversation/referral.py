@@ -1,7 +1,7 @@
 """Referrals: a code a person shows at a service, and the one question they may have agreed to be asked about it.
 
-Two tables that nothing ties to each other but the code itself, which is sealed on the person's side and a digest on the
-other: who has the database cannot tell whose referral is whose, and erasing a person leaves only the side without them.
+Two tables with no column in common but the code itself, sealed on the person's side and a digest on the other: erasing a
+person leaves only the side without them. docs/privacy.md says what the whole database may still tell.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Referral(Base):
     """
 
     __tablename__ = "referral"
+    # SQLite then keeps the rows by their digests, and not in the order in which people came.
+    __table_args__ = {"sqlite_with_rowid": False}
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     service_id: Mapped[str] = mapped_column(String(36))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 
@@ -93,6 +94,11 @@ async def report(database: Database, month: str) -> Report:
     async with database.begin(read_only=True) as session:
         for kind, key, count in (await session.execute(query)).all():
             counted[kind][key] = int(count)
+    # Not in the event loop: what a two-way table may show takes some tenths of a second to find out.
+    return await asyncio.to_thread(_made, month, counted, steps)
+
+
+def _made(month: str, counted: dict[str, dict[str, int]], steps: dict[str, str]) -> Report:
     lists = tuple(table(kind, names, counted[kind]) for kind, names in TABLES.items())
     pairs = {kind: {_pair(key): count for key, count in counted[kind].items()} for kind in (*TWO_WAY, *steps)}
     crosses = [_topics(kind, names, pairs[kind], counted["topic"]) for kind, names in TWO_WAY.items()]

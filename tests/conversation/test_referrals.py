@@ -291,6 +291,25 @@ async def test_the_dialogue_may_have_been_deleted_meanwhile(referrals):
     assert said.startswith("I am glad") and (await referrals.counted())["reached_person hiv_test ES"] == 1
 
 
+async def test_the_question_can_be_answered_long_after_everything_else_was_deleted(referrals):
+    from bot.conversation.retention import Retention
+
+    await referrals.code()
+    async with referrals.a.database.begin() as session:
+        await session.execute(update(Person).values(last_seen_at=now() - timedelta(days=8)))
+        await session.execute(update(InboxMessage).values(received_at=now() - timedelta(days=8)))
+        await session.execute(update(OutboxMessage).values(created_at=now() - timedelta(days=8)))
+    assert await referrals.later() == 1
+    swept = await Retention(referrals.a.database, 7, 90).sweep()
+    assert swept["dialogues"] == 0 and swept["received"] == 3
+    asked = len(referrals.a.engine.requests)
+    (said,) = await referrals.a.receive("2")
+    assert said.startswith("I am sorry that they sent you away") and len(referrals.a.engine.requests) == asked
+    async with referrals.a.database.begin() as session:
+        await session.execute(update(Person).values(last_seen_at=now() - timedelta(days=8)))
+    assert (await Retention(referrals.a.database, 7, 90).sweep())["dialogues"] == 1, "then it goes as well"
+
+
 # --- the answers ---------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("service_said", sa.String(length=8), nullable=True),
         sa.Column("team_said", sa.String(length=8), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_referral")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_referral_month"), "referral", ["month"], unique=False)
     op.create_table(
