@@ -91,7 +91,7 @@ def _sheet(book: openpyxl.Workbook, cross: Cross, say: Say, name: Name, right_to
         page.append([name(cross.row_names, row), *(_count(count, say) for count in counts)])
         page.cell(page.max_row, 1).data_type = "s"
     page.append([say("report.total"), *(_count(count, say) for count in cross.column_totals)])
-    page.freeze_panes = "B5"
+    page.freeze_panes = "B4"
 
 
 def _pairs(cross: Cross, say: Say, name: Name) -> Iterator[tuple[str, str, int | str]]:
