@@ -17,6 +17,7 @@ from bot.cli import main
 from bot.conversation.models import Tally
 from bot.db import Database
 from bot.reports import files
+from bot.reports.cross import Cross
 from bot.reports.month import NotAMonth, Report, Row, Table, report
 
 
@@ -61,12 +62,15 @@ async def test_what_is_no_month_is_named(month):
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_a_formula(start):
     name = f"{start}cmd|' /C calc'!A0"
-    found = Report("2026-11", (Table("topic", "topic", (Row(name, 7),), 7, False),))
+    cross = Cross("topic_language", "topic", "language", (name,), (name, "es"), ((7, None),), (9,), (7, None))
+    found = Report("2026-11", (Table("topic", "topic", (Row(name, 7),), 7, False),), (cross,))
     text = files.as_csv(found, lambda key: key, lambda kind, key: key).decode("utf-8-sig")
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
     assert f"'{name}" in cells and name not in cells
     book = openpyxl.load_workbook(io.BytesIO(files.as_xlsx(found, lambda key: key, lambda kind, key: key)))
-    assert all(cell.data_type != "f" for row in book.active.iter_rows() for cell in row)
+    assert len(book.worksheets) == 2
+    assert all(cell.data_type != "f" for page in book for row in page.iter_rows() for cell in row)
+    assert not any(cell.startswith(start) for cell in cells)
 
 
 def test_farol_report_writes_every_kind_of_file(monkeypatch, tmp_path):
