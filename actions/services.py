@@ -81,7 +81,7 @@ class ServiceDetails:
             return Result().say("place", place=None)
         asked = when(told, self._content)
         day = _on_day(found, asked) if asked and not asked.now else None
-        return Result().say("place", place=_as_args(found), **({"day": day} if day else {}))
+        return Result().say("place", place=_as_args(found), service=last["service"], **({"day": day} if day else {}))
 
 
 def _on_day(found: Found, asked: AskedDay) -> dict[str, Any]:

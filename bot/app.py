@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -31,22 +31,27 @@ from bot.conversation.engine_process import EngineProcess
 from bot.conversation.engines import EnginePool
 from bot.conversation.enquiry import Enquiry
 from bot.conversation.figures import Figures
+from bot.conversation.following_up import FollowingUp
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
 from bot.conversation.lifeline import Lifeline, Told
 from bot.conversation.pacing import Rate
 from bot.conversation.patience import Patience
 from bot.conversation.recovery import Recovery
+from bot.conversation.referring import Referring
+from bot.conversation.register import Register
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
 from bot.conversation.worker import Answer, Workers
-from bot.db import Database
+from bot.db import Database, now
+from bot.directory import search
 from bot.directory.api.server import DirectoryApi
 from bot.edge import IDLE_SECONDS, Porter, hardened, no_limits
 from bot.gateway import Gateway, accept
 from bot.health import Health
 from bot.messages import SendError
 from bot.metrics import Metrics
+from bot.referrals.page import ConfirmPage
 from bot.safety.screen import Screen, load_screen
 from bot.safety.whereabouts import country_of
 from bot.settings import ROOT, Settings
@@ -117,9 +122,11 @@ async def core(
         for channel in channels.values():
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
+        referring = Referring(people, vault, content, settings.follow_up_days, can_ask_later(channels))
         workers = Workers(
             people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures,
             told=told, daily_limit=settings.daily_limit if paced else None,
+            referring=referring,
         )  # fmt: skip
         # Whoever drains by himself is no provider, and is kept waiting by none.
         sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
@@ -135,6 +142,8 @@ async def core(
             await _started(stack, recovery)
             await _started(stack, workers)
             await _started(stack, Duty(people, "recovery", recovery.run))
+            following_up = FollowingUp(people, vault, content, traits, referring, workers.answered)
+            await _started(stack, Duty(people, "follow_up", following_up.run))
         yield Core(people, content, engine, door, workers, sender, channels, watch, vault)
 
 
@@ -180,11 +189,14 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         )  # fmt: skip
         gateway = Gateway(running.inbox, webhooks, settings.public_url or "http://127.0.0.1", figures)
         health = Health(running.database, running.engine.well)
+        confirm = ConfirmPage(
+            Register(running.database, running.vault), running.content, service_names(running.database)
+        )
         partners = None
         if settings.directory_api:
             partners = DirectoryApi(running.database, settings.public_url or f"http://{settings.host}:{settings.port}")
         app = application(
-            gateway, health, chat[0], console, partners, [hardened(settings.public_url), porter.middleware]
+            gateway, health, chat[0], console, confirm, partners, [hardened(settings.public_url), porter.middleware]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
@@ -217,6 +229,7 @@ def application(
     health: Health,
     chat: WebChat,
     console: Console,
+    confirm: ConfirmPage,
     partners: DirectoryApi | None = None,
     middlewares: Iterable[Middleware] = (),
 ) -> web.Application:
@@ -226,9 +239,21 @@ def application(
     app.add_routes(health.routes())
     app.add_routes(routes(chat))
     app.add_routes(console.routes())
+    app.add_routes(confirm.routes())
     if partners:
         app.add_routes(partners.routes())
     return app
+
+
+def service_names(database: Database) -> Callable[[str, str], Awaitable[str | None]]:
+    """What a place of the directory is called in a language; None for one that is not there any more."""
+
+    async def name(service_id: str, language: str) -> str | None:
+        async with database.begin(read_only=True) as session:
+            found = await search.details(session, service_id, now=now())
+        return (found.names or {}).get(language, found.name) if found else None
+
+    return name
 
 
 def load_content(settings: Settings) -> Content:
@@ -239,6 +264,7 @@ def load_content(settings: Settings) -> Content:
         settings.operators_on_duty,
         settings.default_country,
         settings.person_days,
+        f"{settings.public_url.rstrip('/')}/r" if settings.public_url else None,
     )
     return Content(settings.content_dir, load_languages(), promises)
 
@@ -286,6 +312,16 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
             **options,
         )
     return found
+
+
+def can_ask_later(channels: dict[str, Channel]) -> set[str]:
+    """The channels on which somebody can be written to days after they wrote: not the page, which is closed by then, and
+    not one that needs a template when there is none."""
+    return {
+        name
+        for name, channel in channels.items()
+        if name != "web" and (channel.traits.window_hours is None or getattr(channel, "can_invite", False))
+    }
 
 
 def rates(settings: Settings) -> dict[str, Rate]:

@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     transcript_days: int = Field(7, ge=1, le=90, description="Days until messages are deleted.")
     person_days: int = Field(90, ge=1, le=730, description="Days after the last message until a person is forgotten.")
 
+    follow_up_days: int = Field(
+        7, ge=1, le=30, description="Days after a referral code until its person is asked, once and if they agreed."
+    )
+
     # --- Against floods ---
     flood_limits: bool = Field(True, description="Hold off floods, loops and the daily cap; off only for benchmarks.")
     daily_limit: int = Field(100, ge=10, description="Messages of one person answered in a day; danger always is.")

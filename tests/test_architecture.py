@@ -36,14 +36,15 @@ MAY_IMPORT = {
     },
     "bot.health": {"bot.db"},
     "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
+    "bot.referrals": {"bot.content", "bot.conversation", "bot.edge"},
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
     "bot.console": {
         "bot.messages", "bot.db", "bot.vault", "bot.settings", "bot.content", "bot.conversation", "bot.directory",
-        "bot.reports", "nlu.contract", "nlu.languages",
+        "bot.edge", "bot.reports", "nlu.contract", "nlu.languages",
     },
     "bot.migrations": {
         "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.models",
-        "bot.conversation.understanding", "bot.directory.models",
+        "bot.conversation.referral", "bot.conversation.understanding", "bot.directory.models",
     },
     "nlu": set(),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect, text
 import bot.console.models
 import bot.conversation.card
 import bot.conversation.models
+import bot.conversation.referral
 import bot.conversation.understanding
 import bot.directory.models  # noqa: F401
 from bot import migrations

@@ -172,6 +172,11 @@ class TwilioChannel:
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise SendError(f"twilio: not deleted ({type(error).__name__})", Consequence.RETRY) from None
 
+    @property
+    def can_invite(self) -> bool:
+        """Whether there is a template for people whose window is closed."""
+        return bool(self._templates)
+
     async def invite(self, address: str, language: str) -> str | None:
         """Send the template that asks a person to write, in their language or else in any; None without one.
 

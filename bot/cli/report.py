@@ -19,6 +19,7 @@ from bot.reports.month import report as report_of
 from bot.settings import Settings
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+_CONSOLE = Path(__file__).resolve().parents[1] / "console" / "templates"
 
 
 @click.command()
@@ -56,5 +57,5 @@ def _for_people(settings: Settings, found: Report, kind: str, language: str) -> 
         return files.as_csv(found, say, name)
     if kind == "xlsx":
         return files.as_xlsx(found, say, name, say.direction == "rtl")
-    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
+    templates = Environment(loader=FileSystemLoader([_TEMPLATES, _CONSOLE]), autoescape=select_autoescape(), trim_blocks=True)
     return templates.get_template("report.html").render(report=found, t=say, name=name).encode()

@@ -12,6 +12,7 @@ from bot.console.aliases import Aliases
 from bot.console.conversations import Conversations
 from bot.console.desk import Desk
 from bot.console.library import Library
+from bot.console.referrals import Referrals
 from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
 from bot.console.sign_in import SignIn
@@ -20,6 +21,7 @@ from bot.console.watch import Watch
 from bot.console.words import Book
 from bot.content.live import ContentWatch
 from bot.content.render import Content
+from bot.conversation.register import Register
 from bot.db import Database
 from bot.messages import ChannelTraits
 from bot.settings import Settings
@@ -57,6 +59,7 @@ class Console:
             SignIn(self._site, self.accounts, sessions),
             self._conversations,
             Reporting(self._site, database, content),
+            Referrals(self._site, database, content, Register(database, vault)),
             Library(self._site, content, content_watch, traits),
         ]
         self.alerts = alerts.Alerts(database, self.desk, _ways(settings), _link(settings))

@@ -15,7 +15,9 @@ def row_name(words: Words, content: Content) -> Callable[[str, str], str]:
     def name(kind: str, key: str) -> str:
         if kind == "language":
             return words.language_name(key)
-        if kind == "country":
+        if kind in ("country", "territory") and key == "XX":
+            return words("report.no_country")
+        if kind in ("country", "territory"):
             return words.country(key)
         if kind == "service":
             return own.services.get(key, key)

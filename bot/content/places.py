@@ -9,6 +9,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.units import format_unit
 
+from bot.content.referrals import place_tag
 from bot.messages import Button, ChannelTraits, Location
 
 _NEAR_KM = 25.0
@@ -94,8 +95,9 @@ class PlaceWords:
         offered = [("no_papers", "wish:no_papers"), ("open_now", "wish:open_now")]
         return [self._say.button(name, payload) for name, payload in offered if not wishes.get(name)]
 
-    def details(self, place: dict | None = None, day: dict | None = None) -> list[dict]:
-        """Everything known of one place, with its point on the map where the channel shows one."""
+    def details(self, place: dict | None = None, day: dict | None = None, service: str | None = None) -> list[dict]:
+        """Everything known of one place, with its point on the map where the channel shows one. `service` is the kind of
+        place that was looked for."""
         if place is None:
             return [
                 {"text": self._say.word("place.which"), "buttons": (self._say.button("find", "intent:find_service"),)}
@@ -119,6 +121,7 @@ class PlaceWords:
             lines.append(say("place.directions", url=url))
         pin = Location(place["latitude"], place["longitude"], place["name"]) if exact else None
         buttons = [
+            self._say.button("referral", f"refer:{place_tag(place['id'])}"),
             self._say.button("more_results", "intent:more_results"),
             self._say.button("show_menu", "intent:show_menu"),
         ]

@@ -146,6 +146,10 @@ class Content:
         """What people write to see where an answer comes from, in every language."""
         return self._typed_words("sources.word")
 
+    def code_words(self) -> set[str]:
+        """What people write to see their referral codes, in every language."""
+        return self._typed_words("referral.word")
+
     def yes_words(self) -> set[str]:
         """What a yes to a question of ours can be typed as, in every language."""
         return {words.buttons[key] for words in self.edition.words.values() for key in ("yes", "erase_yes")}

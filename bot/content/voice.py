@@ -13,6 +13,7 @@ from bot.content.direction import isolated
 from bot.content.fit import Block
 from bot.content.message_format import fill
 from bot.content.places import PlaceWords
+from bot.content.referrals import ReferralWords
 from bot.content.texts import Edition
 from bot.messages import Button, ChannelTraits
 from nlu.contract import Response
@@ -31,6 +32,8 @@ class Promises:
     operators_on_duty: bool = False
     default_country: str | None = None
     person_days: int = 90
+    confirm_url: str | None = None
+    """Where services confirm a referral code."""
 
 
 class Voice:
@@ -91,6 +94,8 @@ class Voice:
     def say(self, response: Response) -> list[Block]:
         """The blocks of one response; an unknown key is a fault of ours and ends in the safe words, not in silence."""
         args = response.args
+        if response.key.startswith("referral."):
+            return [Block(**ReferralWords(self, self._words, self.traits).say(response.key, args))]
         method = getattr(self, "_" + response.key.replace(".", "_"), None)
         if method is not None:
             said = method(**args)
@@ -286,6 +291,10 @@ class Voice:
             extras.append(self.word("country.not_given"))
             buttons = (self.button("numbers", "numbers:human"), *buttons)
         return Block(self.word("human.nobody"), buttons, extras=tuple(extras))
+
+    def refused(self) -> Block:
+        """The answer to somebody who was turned away."""
+        return self._answers.topic("refused_care")
 
     # --- places ----------------------------------------------------------------------------------------------
 

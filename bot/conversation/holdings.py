@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.conversation.card import Card, Note
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
+from bot.conversation.referral import FollowUp
 from bot.conversation.state import State
 from bot.conversation.understanding import Understood
 from bot.db import Database
@@ -47,6 +48,8 @@ class Holding:
     """What the program made of each message that is still here."""
     notes: list[str]
     """What the team has written down about the conversation."""
+    referrals: list[dict[str, Any]]
+    """The codes they hold, for which places, and when they agreed to be asked about them."""
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self), default=lambda moment: moment.isoformat()))
@@ -90,7 +93,7 @@ class Holdings:
         def opened(sealed: bytes, row: str) -> str:
             return self._vault.open(person.wrapped_key, sealed, f"{person.id}/{row}")
 
-        state, messages, handoffs, understood, notes = State(), [], [], [], []
+        state, messages, handoffs, understood, notes, referrals = State(), [], [], [], [], []
         if conversation is not None:
             if conversation.state is not None:
                 state = State.from_text(opened(conversation.state, f"state/{conversation.id}"))
@@ -106,6 +109,9 @@ class Holdings:
                 understood.append(json.loads(opened(row.sealed, f"understood/{row.inbox_id}")))
             for row in await session.scalars(select(Note).filter_by(**mine).order_by(Note.created_at)):
                 notes.append(opened(row.sealed, f"note/{row.id}"))
+            for row in await session.scalars(select(FollowUp).filter_by(**mine).order_by(FollowUp.created_at)):
+                pledge = json.loads(opened(row.sealed, f"follow_up/{row.id}"))
+                referrals.append({**pledge, "ask_at": row.due_at, "asked_at": row.asked_at})
             card = await session.get(Card, conversation.id)
             if card is not None and card.sealed is not None:
                 understood.append(json.loads(opened(card.sealed, f"card/{conversation.id}")))
@@ -127,4 +133,5 @@ class Holdings:
             handoffs=handoffs,
             understood=understood,
             notes=notes,
+            referrals=referrals,
         )

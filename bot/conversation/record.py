@@ -66,7 +66,7 @@ async def _count(session: AsyncSession, held: Held, counted: str, returned: bool
         await tallies.count_unanswered(session, language)
     for response in seen.responses:
         if response.key == "topic":
-            await tallies.count_topic(session, str(response.args.get("topic")))
+            await tallies.count_topic(session, str(response.args.get("topic")), language, country)
         elif response.key == "places" and response.args.get("first") == 1:
             await tallies.count_search(session, str(response.args.get("service")), bool(response.args.get("found")))
     return counted

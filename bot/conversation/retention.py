@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import aliased
 
 from bot.conversation import erasure
 from bot.conversation.card import Card
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Tombstone
+from bot.conversation.referral import FollowUp
 from bot.db import Database, now
 
 log = structlog.get_logger("farol.retention")
@@ -57,6 +59,8 @@ class Retention:
                     Conversation.state.is_not(None),
                     Conversation.due_at.is_(None),
                     Conversation.person_id.in_(_unseen_since(old)),
+                    # What a question needs that they have agreed to and not answered; nothing else is in it then.
+                    Conversation.id.not_in(_asked_since_seen()),
                 )
                 .values(state=None)
             )
@@ -88,3 +92,13 @@ class Retention:
 
 def _unseen_since(moment: datetime) -> Select:
     return select(Person.id).where(Person.last_seen_at < moment)
+
+
+def _asked_since_seen() -> Select:
+    talk = aliased(Conversation)
+    return (
+        select(FollowUp.conversation_id)
+        .join(talk, talk.id == FollowUp.conversation_id)
+        .join(Person, Person.id == talk.person_id)
+        .where(FollowUp.asked_at > Person.last_seen_at)
+    )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bot.conversation.pace import Pace
+from bot.conversation.referral import Place
 from bot.messages import Button
 
 
@@ -15,7 +16,9 @@ class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
     `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
     what did not fit into the last SMS and is sent when the person asks to read on. `topic` is the answer last given.
-    `erase_asked`: the next message says whether everything is deleted, without the engine.
+    `erase_asked`: the next message says whether everything is deleted, without the engine. `shown` is the place whose
+    details were last given, for which a code can be asked. `to_ask` names the follow-up whose question goes with the next
+    answer, and `asked` its choices, which can still be named by their titles when others have been offered since.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -30,6 +33,9 @@ class State:
     topic: str | None = None
     erase_asked: bool = False
     pace: Pace = Pace()
+    shown: Place | None = None
+    to_ask: str | None = None
+    asked: tuple[Button, ...] = ()
 
     @property
     def asks_to_erase(self) -> bool:
@@ -47,6 +53,8 @@ class State:
                 **data,
                 "pace": Pace(**data.get("pace", {})),
                 "choices": tuple(Button(**choice) for choice in data["choices"]),
+                "asked": tuple(Button(**choice) for choice in data.get("asked", ())),
+                "shown": Place(**data["shown"]) if data.get("shown") else None,
             }
         )
 

@@ -62,9 +62,11 @@ async def count_unanswered(session: AsyncSession, language: str) -> None:
     await _count(session, "unanswered", language)
 
 
-async def count_topic(session: AsyncSession, topic: str) -> None:
-    """An answer that was given."""
+async def count_topic(session: AsyncSession, topic: str, language: str, country: str | None) -> None:
+    """An answer that was given, also by language and by country (XX: none was named)."""
     await _count(session, "topic", topic)
+    await _count(session, "topic_language", f"{topic} {language}")
+    await _count(session, "topic_country", f"{topic} {country or 'XX'}")
 
 
 async def count_search(session: AsyncSession, service: str, found: bool) -> None:
@@ -84,6 +86,11 @@ async def count_wait(session: AsyncSession, since: datetime, until: datetime) ->
     """How long somebody waited until one of the team took over."""
     step = next((name for name, limit in zip(WAITS, _STEPS, strict=False) if until - since <= limit), WAITS[-1])
     await _count(session, "waited", step)
+
+
+async def count_referral(session: AsyncSession, step: str, country: str, service: str) -> None:
+    """A step of a referral (made, asked, reached_person, ...), by kind of service and country; XX: in no country."""
+    await _count(session, f"referral_{step}", f"{service} {country or 'XX'}")
 
 
 async def _count(session: AsyncSession, kind: str, key: str, *, of_month: bool = False) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
-from bot.conversation import choices, erasure, tallies
+from bot.conversation import choices, erasure, referring, tallies
 from bot.conversation.bell import Bell
 from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
@@ -28,6 +28,7 @@ from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxM
 from bot.conversation.outbox import Origin, to_text
 from bot.conversation.pace import judge
 from bot.conversation.record import Seen, record
+from bot.conversation.referring import Deed, Referring
 from bot.conversation.state import State
 from bot.conversation.understanding import Understanding
 from bot.db import Database, new_id, now
@@ -64,6 +65,8 @@ class Answer:
     """Said even to somebody who wants no messages: it answers what they have just written and must always work."""
     despite_pause: bool = False
     """Said even while a person of the team answers in the program's place; so is all that is said despite a stop."""
+    deed: Deed | None = None
+    """What must be written because of a referral."""
 
 
 class Workers:
@@ -83,7 +86,9 @@ class Workers:
         figures: Figures | None = None,
         told: Container[tuple[str, str]] = (),
         daily_limit: int | None = 100,
+        referring: Referring | None = None,
     ) -> None:
+        self._referring = referring or Referring(database, vault, content)
         self._daily_limit = daily_limit
         self._told = told
         self._database = database
@@ -256,7 +261,7 @@ class Workers:
             remembered = replace(state, language=spoken, greeted=True, erase_asked=False)
             if word.name == "quick_exit":
                 # Whoever looks at the phone next finds no thread to pick up.
-                remembered = replace(remembered, rest="", topic=None)
+                remembered = replace(remembered, rest="", topic=None, shown=None, to_ask=None, asked=())
             return Answer([Response(key, effect=effect)], remembered, spoken, despite_stop=True)
         if verdict != "answer":
             log.info("not answered", conversation=held.conversation_id, why=verdict)
@@ -281,6 +286,12 @@ class Workers:
             return Answer([Response("sources", {"topic": state.topic})], state, language)
         picked = None if body.get("payload") else choices.chosen(text, state.choices)
         payload = body.get("payload") or (picked.payload if picked else None)
+        referral = await self._referring.turn(held, payload, text, language)
+        deed = referral.deed if referral else None
+        if referral and referral.responses:
+            return Answer(referral.responses, referral.state, language, deed=deed)
+        if referral:
+            held, state, payload = replace(held, state=referral.state), referral.state, referral.payload
         group = choices.menu_group(payload or "")
         if group in self._content.groups:
             return Answer([Response("menu.group", {"group": group})], state, language)
@@ -299,7 +310,8 @@ class Workers:
             what, region = again
             said = Response("human") if what == "human" else Response("topic", {"topic": what})
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
-        return replace(answer, despite_pause=held.paused and erasing)
+        said, state = await self._referring.with_question(held, answer.responses, answer.state)
+        return replace(answer, responses=said, state=state, deed=deed, despite_pause=held.paused and erasing)
 
     def _ask_erase(self, state: State, language: str) -> Answer:
         remembered = replace(state, language=language, greeted=True, erase_asked=True)
@@ -386,6 +398,7 @@ class Workers:
             rest=rendering.rest if rendering.messages else answer.state.rest,
             draft_noted=answer.state.draft_noted or rendering.draft_noted,
             topic=next((r.args["topic"] for r in answer.responses if r.key == "topic"), answer.state.topic),
+            shown=referring.last_shown(answer.responses, answer.language) or answer.state.shown,
         )
         effects = {response.effect for response in answer.responses if response.effect}
         async with self._database.begin() as session:
@@ -411,6 +424,8 @@ class Workers:
                 .values(state=sealed, lease_until=now() + LEASE)
             )
             stopped = await self._apply(session, held, effects, answer)
+            if answer.deed:
+                await referring.carry_out(session, self._vault, held, answer.deed)
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
             await record(session, self._vault, held, message, card, self._seen(answer, state))
         return replace(held, state=state, stopped=stopped)
@@ -450,6 +465,8 @@ class Workers:
             await session.execute(
                 update(Recipient).where(Recipient.id == held.recipient_id).values(stopped_at=now() if stopped else None)
             )
+        if effects & {"opt_out", "quick_exit"}:
+            await referring.forget(session, held.conversation_id)
         if "quick_exit" in effects:
             for trace in await erasure.traces(session, self._vault, held.person_id, self._reach):
                 await erasure.ask_removal(session, self._vault, held.person_id, held.wrapped_key, trace)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import openpyxl
-from openpyxl.styles import Font
+from openpyxl.styles import Alignment, Font
 
+from bot.reports.cross import Cross
 from bot.reports.month import Report, Table
 
 Say = Callable[[str], str]
@@ -40,11 +42,14 @@ def as_csv(report: Report, say: Say, name: Name) -> bytes:
     for table in report.tables:
         for shown, count in lines(table, say, name):
             writer.writerow([report.month, safe(say(f"report.{table.kind}")), safe(shown), count])
+    for cross in report.crosses:
+        for row, column, count in _pairs(cross, say, name):
+            writer.writerow([report.month, safe(say(f"report.{cross.kind}")), safe(f"{row} / {column}"), count])
     return out.getvalue().encode("utf-8-sig")
 
 
 def as_xlsx(report: Report, say: Say, name: Name, right_to_left: bool = False) -> bytes:
-    """One sheet, list after list."""
+    """A sheet with list after list, and one for each two-way table; the monthly activity is among them."""
     book = openpyxl.Workbook()
     page = book.active
     page.title = report.month
@@ -59,9 +64,52 @@ def as_xlsx(report: Report, say: Say, name: Name, right_to_left: bool = False) -
         for shown, count in lines(table, say, name):
             page.append([shown, count])
             page.cell(page.max_row, 1).data_type = "s"  # a name that begins with = is not a formula
+    for cross in report.crosses:
+        _sheet(book, cross, say, name, right_to_left)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _sheet(book: openpyxl.Workbook, cross: Cross, say: Say, name: Name, right_to_left: bool) -> None:
+    title = re.sub(r"[\[\]:*?/\\]", " ", say(f"report.{cross.kind}"))
+    page = book.create_sheet(title[:31])
+    page.sheet_view.rightToLeft = right_to_left
+    page.column_dimensions["A"].width = 36
+    page.append([say(f"report.{cross.kind}")])
+    page.cell(1, 1).font = Font(bold=True)
+    page.append([say(f"report.{cross.kind}.hint")])
+    if cross.withheld or not cross.rows:
+        page.append([say("report.withheld" if cross.withheld else "report.nothing")])
+        return
+    total = [say("report.total")] if cross.row_totals else []
+    page.append(["", *(name(cross.column_names, column) for column in cross.columns), *total])
+    for cell in page[page.max_row]:
+        cell.font, cell.alignment, cell.data_type = Font(bold=True), Alignment(wrap_text=True), "s"
+    for position, row in enumerate(cross.rows):
+        counts = [*cross.cells[position], *cross.row_totals[position : position + 1]]
+        page.append([name(cross.row_names, row), *(_count(count, say) for count in counts)])
+        page.cell(page.max_row, 1).data_type = "s"
+    page.append([say("report.total"), *(_count(count, say) for count in cross.column_totals)])
+    page.freeze_panes = "B4"
+
+
+def _pairs(cross: Cross, say: Say, name: Name) -> Iterator[tuple[str, str, int | str]]:
+    """Every count of a two-way table with the names of its row and column, the totals last."""
+    if cross.withheld:
+        yield say("report.withheld"), "", ""
+        return
+    for row, cells in zip(cross.rows, cross.cells, strict=True):
+        for column, count in zip(cross.columns, cells, strict=True):
+            yield name(cross.row_names, row), name(cross.column_names, column), _count(count, say)
+    for row, count in zip(cross.rows, cross.row_totals, strict=False):
+        yield name(cross.row_names, row), say("report.total"), _count(count, say)
+    for column, count in zip(cross.columns, cross.column_totals, strict=True):
+        yield say("report.total"), name(cross.column_names, column), _count(count, say)
+
+
+def _count(count: int | None, say: Say) -> int | str:
+    return say("report.small") if count is None else count
 
 
 def lines(table: Table, say: Say, name: Name) -> list[tuple[str, int | str]]:

@@ -17,6 +17,7 @@ from bot.content.render import Content
 from bot.directory.api.server import DirectoryApi
 from bot.gateway import Gateway
 from bot.health import Health
+from bot.referrals.page import ConfirmPage
 from bot.settings import ROOT, Settings
 from nlu.languages import load_languages
 
@@ -33,6 +34,9 @@ OUTSIDE = {
     ("GET", "/chat/stream"): "the chat's session",
     ("POST", "/chat/messages"): "the chat's session",
     ("POST", "/chat/leave"): "the chat's session",
+    ("GET", "/r"): "an empty form; holds nothing about anybody",
+    ("GET", "/r/confirm.css"): "how it looks",
+    ("POST", "/r"): "a referral code that nobody can guess, few tries of which are looked up",
 }
 """Doors beside the console, and what opens them."""
 
@@ -50,7 +54,8 @@ def all_routes() -> set[tuple[str, str]]:
     content = Content(ROOT / "content", load_languages())
     chat = WebChat(accept=None, history=None, words=lambda tag: page_words(content, tag))
     health, partners = Health(None, lambda: 1), DirectoryApi(None, "http://127.0.0.1")
-    app = application(Gateway(None, {}, "http://127.0.0.1"), health, chat, CONSOLE, partners)
+    confirm = ConfirmPage(None, content, None)
+    app = application(Gateway(None, {}, "http://127.0.0.1"), health, chat, CONSOLE, confirm, partners)
     return {(route.method, route.resource.canonical) for route in app.router.routes() if route.method != "HEAD"}
 
 

@@ -102,6 +102,10 @@
 
   document.querySelectorAll("[data-live]").forEach(follow);
   document.querySelectorAll("form[data-cost]").forEach(counts);
+  document.querySelectorAll("[data-print]").forEach((one) => {
+    one.hidden = false;
+    one.addEventListener("click", () => window.print());
+  });
   document.querySelectorAll("form[data-auto] select").forEach((one) => {
     one.addEventListener("change", () => one.form.requestSubmit());
   });
