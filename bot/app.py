@@ -33,7 +33,9 @@ from bot.conversation.enquiry import Enquiry
 from bot.conversation.figures import Figures
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
+from bot.conversation.lessons import Lessons
 from bot.conversation.lifeline import Lifeline, Told
+from bot.conversation.masking import Masker
 from bot.conversation.pacing import Rate
 from bot.conversation.patience import Patience
 from bot.conversation.recovery import Recovery
@@ -119,6 +121,7 @@ async def core(
         workers = Workers(
             people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures,
             told=told, daily_limit=settings.daily_limit if paced else None,
+            lessons=Lessons(vault, Masker(settings.content_dir / "masking.yml")) if background and settings.learning_days else None,
         )  # fmt: skip
         # Whoever drains by himself is no provider, and is kept waiting by none.
         sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
@@ -157,7 +160,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         metrics = Metrics(settings.metrics_host, settings.metrics_port)
         figures = Figures(metrics.registry)
         running = await stack.enter_async_context(core(settings, channels_for, figures=figures))
-        retention = Retention(running.database, settings.transcript_days, settings.person_days)
+        retention = Retention(running.database, settings.transcript_days, settings.person_days, settings.learning_days)
         await _started(stack, retention)
         _tell(metrics, settings, running)
         await _started(stack, metrics)

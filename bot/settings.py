@@ -73,6 +73,13 @@ class Settings(BaseSettings):
     transcript_days: int = Field(7, ge=1, le=90, description="Days until messages are deleted.")
     person_days: int = Field(90, ge=1, le=730, description="Days after the last message until a person is forgotten.")
 
+    learning_days: int = Field(
+        7,
+        ge=0,
+        le=90,
+        description="Days that masked sentences wait to be labelled; never longer than the messages; 0 keeps none.",
+    )
+
     # --- Against floods ---
     flood_limits: bool = Field(True, description="Hold off floods, loops and the daily cap; off only for benchmarks.")
     daily_limit: int = Field(100, ge=10, description="Messages of one person answered in a day; danger always is.")

@@ -36,13 +36,14 @@ MAY_IMPORT = {
     "bot.health": {"bot.db"},
     "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
+    "bot.learning": {"bot.db", "bot.vault", "bot.conversation", "bot.reports"},
     "bot.console": {
         "bot.messages", "bot.db", "bot.vault", "bot.settings", "bot.content", "bot.conversation", "bot.directory",
-        "bot.reports", "nlu.contract", "nlu.languages",
+        "bot.reports", "bot.learning", "nlu.contract", "nlu.languages",
     },
     "bot.migrations": {
-        "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.models",
-        "bot.conversation.understanding", "bot.directory.models",
+        "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.lessons",
+        "bot.conversation.models", "bot.conversation.understanding", "bot.directory.models",
     },
     "nlu": set(),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from bot.console.accounts import Accounts
 from bot.console.aliases import Aliases
 from bot.console.conversations import Conversations
 from bot.console.desk import Desk
+from bot.console.learning import Learning
 from bot.console.library import Library
 from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
@@ -57,6 +58,7 @@ class Console:
             SignIn(self._site, self.accounts, sessions),
             self._conversations,
             Reporting(self._site, database, content),
+            Learning(self._site, database, vault, content),
             Library(self._site, content, content_watch, traits),
         ]
         self.alerts = alerts.Alerts(database, self.desk, _ways(settings), _link(settings))

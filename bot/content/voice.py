@@ -45,7 +45,9 @@ class Voice:
         region: str | None,
         traits: ChannelTraits,
         promises: Promises,
+        version: str = "",
     ) -> None:
+        self._version = version
         self._edition = edition
         self._languages = languages
         self._words = edition.words[language]
@@ -140,7 +142,24 @@ class Voice:
 
     def _privacy(self) -> Block:
         kept = {"days": self.promises.transcript_days, "person_days": self.promises.person_days}
-        return Block(self.word("privacy", **kept))
+        learning = self._privacy_learning()
+        return Block(self.word("privacy", **kept), learning.buttons, extras=(learning.text,))
+
+    def _privacy_learning(self) -> Block:
+        word = self._words.words["learning.off.word"]
+        return Block(self.word("privacy.learning", word=word), (self.button("learning_off", "learn:off"),))
+
+    def _learning_off(self) -> Block:
+        return Block(self.word("learning.off"), (self.button("learning_on", "learn:on"),))
+
+    def thumbs(self, topic: str) -> tuple[Button, ...]:
+        """Whether an answer helped, where a channel has room to ask."""
+        if not self._version:
+            return ()
+        return (
+            self.button("helpful", f"rate:up:{topic}:{self._version}"),
+            self.button("not_helpful", f"rate:down:{topic}:{self._version}"),
+        )
 
     def _not_helpful(self) -> Block:
         return Block(self.word("not_helpful"), self.rescue())

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.conversation.card import Card, Note
+from bot.conversation.lessons import Lesson
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
 from bot.conversation.state import State
@@ -47,6 +48,9 @@ class Holding:
     """What the program made of each message that is still here."""
     notes: list[str]
     """What the team has written down about the conversation."""
+    may_teach: bool
+    lessons: list[dict[str, Any]]
+    """What waits, masked, for those who teach the program."""
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self), default=lambda moment: moment.isoformat()))
@@ -127,4 +131,9 @@ class Holdings:
             handoffs=handoffs,
             understood=understood,
             notes=notes,
+            may_teach=person.teaches,
+            lessons=[
+                {**json.loads(opened(row.sealed, f"lesson/{row.id}")), "label": row.label}
+                for row in await session.scalars(select(Lesson).filter_by(person_id=person.id))
+            ],
         )

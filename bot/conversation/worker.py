@@ -17,13 +17,15 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
-from bot.conversation import choices, erasure, tallies
+from bot.conversation import choices, erasure, feedback, lessons, tallies
 from bot.conversation.bell import Bell
 from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
+from bot.conversation.feedback import Rating
 from bot.conversation.figures import Figures
 from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
+from bot.conversation.lessons import Lessons
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
 from bot.conversation.outbox import Origin, to_text
 from bot.conversation.pace import judge
@@ -64,6 +66,8 @@ class Answer:
     """Said even to somebody who wants no messages: it answers what they have just written and must always work."""
     despite_pause: bool = False
     """Said even while a person of the team answers in the program's place; so is all that is said despite a stop."""
+    rated: Rating | None = None
+    """What the person said of an answer, where that counts."""
 
 
 class Workers:
@@ -83,8 +87,10 @@ class Workers:
         figures: Figures | None = None,
         told: Container[tuple[str, str]] = (),
         daily_limit: int | None = 100,
+        lessons: Lessons | None = None,
     ) -> None:
         self._daily_limit = daily_limit
+        self._lessons = lessons
         self._told = told
         self._database = database
         self._vault = vault
@@ -262,6 +268,10 @@ class Workers:
             return Answer([Response("daily_limit")] if verdict == "limit" else [], state, language)
         if state.erase_asked:
             return self._erase_or_keep(state, body, language)
+        teach = self._teaching(body)
+        if teach is not None:
+            said = Response("learning.on", effect="learn") if teach else Response("learning.off", effect="do_not_learn")
+            return Answer([said], replace(state, language=language), language, despite_stop=True)
         if held.stopped:
             if word and word.name == "erase":
                 return self._ask_erase(state, state.language or word.language)
@@ -280,6 +290,9 @@ class Workers:
             return Answer([Response("sources", {"topic": state.topic})], state, language)
         picked = None if body.get("payload") else choices.chosen(text, state.choices)
         payload = body.get("payload") or (picked.payload if picked else None)
+        rating = feedback.pressed(payload)
+        if rating:
+            return self._rated(state, rating, language)
         group = choices.menu_group(payload or "")
         if group in self._content.groups:
             return Answer([Response("menu.group", {"group": group})], state, language)
@@ -299,6 +312,17 @@ class Workers:
             said = Response("human") if what == "human" else Response("topic", {"topic": what})
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
         return replace(answer, despite_pause=held.paused and erasing)
+
+    def _teaching(self, body: dict) -> bool | None:
+        """Whether the person says that they may be learnt from, or may not; None for anything else."""
+        if body.get("payload") in ("learn:on", "learn:off"):
+            return body["payload"] == "learn:on"
+        return False if choices.is_one_of(body["text"], self._content.unlearn_words()) else None
+
+    def _rated(self, state: State, rating: Rating, language: str) -> Answer:
+        """A thumb. One pressed again, or under an answer nobody remembers, is thanked for and not counted."""
+        counts = rating if feedback.counts(state, rating) else None
+        return Answer([Response("rated" if rating.up else "not_helpful")], state, language, rated=counts)
 
     def _ask_erase(self, state: State, language: str) -> Answer:
         remembered = replace(state, language=language, greeted=True, erase_asked=True)
@@ -351,7 +375,8 @@ class Workers:
             region=state.region if country == state.country else None,
             greeted=True,
         )
-        return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected})
+        rated = feedback.said(state, reply.parse)
+        return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected}, rated=rated)
 
     def _with_notes(self, reply: TurnReply, body: dict, state: State) -> list[Response]:
         """The engine's responses and what must be said around them, once or at first contact."""
@@ -386,6 +411,7 @@ class Workers:
             draft_noted=answer.state.draft_noted or rendering.draft_noted,
             topic=next((r.args["topic"] for r in answer.responses if r.key == "topic"), answer.state.topic),
         )
+        state = feedback.remember(state, answer.responses, self._content.version, answer.rated)
         effects = {response.effect for response in answer.responses if response.effect}
         async with self._database.begin() as session:
             await self._leases.hold(session, held)
@@ -411,13 +437,29 @@ class Workers:
             )
             stopped = await self._apply(session, held, effects, answer)
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
-            await record(session, self._vault, held, message, card, self._seen(answer, state))
+            seen = self._seen(answer, state)
+            await record(session, self._vault, held, message, card, seen)
+            await self._learn(session, held, message, answer, seen.understanding)
         return replace(held, state=state, stopped=stopped)
 
-    @staticmethod
-    def _seen(answer: Answer, state: State) -> Seen:
+    def _seen(self, answer: Answer, state: State) -> Seen:
         keys = list(map(_key, answer.responses))
-        return Seen(Understanding.of(answer.language, answer.parse, answer.crisis, keys), state, answer.responses)
+        unknown = self._content.unknown_facts(answer.responses, state.country, state.region)
+        about = Understanding.of(answer.language, answer.parse, answer.crisis, keys)
+        return Seen(about, state, answer.responses, unknown)
+
+    async def _learn(
+        self, session: AsyncSession, held: Held, message: InboxMessage, answer: Answer, about: Understanding
+    ) -> None:
+        rated = answer.rated
+        if rated:
+            await tallies.count_rating(session, rated.topic, answer.language, rated.version, rated.up)
+        if self._lessons is None:
+            return
+        if rated and not rated.up and answer.parse is None:
+            await self._lessons.unhelpful(session, held, message.position, rated.topic)
+        else:
+            await self._lessons.take(session, held, message, about, answer.parse)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
         return self._content.render(
@@ -449,6 +491,10 @@ class Workers:
             await session.execute(
                 update(Recipient).where(Recipient.id == held.recipient_id).values(stopped_at=now() if stopped else None)
             )
+        if "opt_out" in effects:
+            await lessons.forget(session, held.person_id)
+        if effects & {"learn", "do_not_learn"}:
+            await lessons.set_teaching(session, held.person_id, "learn" in effects)
         if "quick_exit" in effects:
             for trace in await erasure.traces(session, self._vault, held.person_id, self._reach):
                 await erasure.ask_removal(session, self._vault, held.person_id, held.wrapped_key, trace)
