@@ -13,6 +13,8 @@ from bot.console.conversations import Conversations
 from bot.console.desk import Desk
 from bot.console.learning import Learning
 from bot.console.library import Library
+from bot.console.places import Places
+from bot.console.proposals import Proposals
 from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
 from bot.console.sign_in import SignIn
@@ -59,6 +61,8 @@ class Console:
             self._conversations,
             Reporting(self._site, database, content),
             Learning(self._site, database, vault, content),
+            Proposals(self._site, database, content, settings.content_dir),
+            Places(self._site, database, content, settings.content_dir / "directory"),
             Library(self._site, content, content_watch, traits),
         ]
         self.alerts = alerts.Alerts(database, self.desk, _ways(settings), _link(settings))
