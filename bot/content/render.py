@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from bot.content.direction import right_to_left
@@ -106,12 +107,14 @@ class Content:
         region: str | None = None,
         traits: ChannelTraits,
         draft_noted: bool = True,
+        at: datetime | None = None,
     ) -> Rendering:
         """The messages for these responses. Only the last one keeps its choices: older buttons mislead.
 
         `country` and `region` are ISO 3166 codes of where the person is; a region that is not known counts for nothing.
+        `at`: another moment than now.
         """
-        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises, self.version)
+        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises, self.version, at)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
             blocks[-1] = replace(blocks[-1], note=f"{voice.word('draft_note')} {voice.sources_hint()}")
