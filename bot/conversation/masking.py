@@ -23,18 +23,22 @@ OPEN, CLOSE = "⟨", "⟩"
 LONGEST = 400
 """Characters of a sentence that are kept: examples are short."""
 
+_READ = 1200
+"""Characters of a message that are looked at: long ones are no examples, and cost time."""
+
+_TAIL = 60
+"""Characters at the end of a message that was cut: half a number may stand there."""
+
 _MARK = re.compile(f"{OPEN}(number|address|link|name|place){CLOSE}")
 _LINK = re.compile(
-    r"\S+@\S+|(?<!\w)@\w[\w.]*|(?:[a-z][a-z0-9+.-]{1,12}://|www\.)\S+|(?<![\w.])[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?:[/:?#]\S*)?",
+    r"(?<!\S)[^\s@]+@\S+|(?<!\w)@\w[\w.]*|(?<![a-z0-9])(?:[a-z][a-z0-9+.-]{1,12}://|www\.)\S+"
+    r"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?:[/:?#]\S*)?",
     re.IGNORECASE,
 )
 """E-mail addresses, user names and web addresses, with or without what they begin with."""
 
 _NUMBER = re.compile(r"[+(]*(?:\b[^\W\d_]{1,4})?\d(?:[\s().,:;/\\|_*#+-]{0,3}\d){4,}\w*")
 """Five digits or more, whatever stands between them."""
-
-_NUMBERED = re.compile(r"\w*\d\w*\d\w*\d\w*\d\w*|\w*[^\W\d_]{2,}\d{3,}\w*")
-"""A word of a document's or an account's number: AB1234, x9999y."""
 
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b", re.IGNORECASE)
 """Of the United Kingdom and Canada, which have no run of digits."""
@@ -70,29 +74,30 @@ class Masker:
         )
         self._before = re.compile(rf"(?<!\w)(?:{_any(before)})\s+((?:{_WORD}\s*){{1,4}})", flags)
         self._after = re.compile(
-            rf"\d+\w*[,\s]+(?:{_WORD}\s+){{1,3}}(?:{_any(after)})(?!\w){_HOUSE}{{0,3}}"
-            rf"|(?:{_WORD}\s+){{1,3}}(?:{_any(after)})(?!\w){_HOUSE}{{1,3}}",
+            rf"(?<!\w)\d+\w*[,\s]+(?:{_WORD}\s+){{1,3}}(?:{_any(after)})(?!\w){_HOUSE}{{0,3}}"
+            rf"|(?<!\w)(?:{_WORD}\s+){{1,3}}(?:{_any(after)})(?!\w){_HOUSE}{{1,3}}",
             flags,
         )
-        self._named = re.compile(rf"({_WORD})\s+(?:{_any(after)})(?!\w)", flags)
-        self._ending = re.compile(rf"(?:{_WORD}\s+)?[^\W\d_]\w*(?:{_any(ending)}){_HOUSE}{{1,3}}", flags)
+        self._named = re.compile(rf"(?<!\w)({_WORD})\s+(?:{_any(after)})(?!\w)", flags)
+        self._ending = re.compile(rf"(?<!\w)(?:{_WORD}\s+)?[^\W\d_]\w*(?:{_any(ending)}){_HOUSE}{{1,3}}", flags)
         self._introduced = re.compile(rf"(?<!\w)(?:{_any(said)})[.:]?\s+(?:{OPEN}\w+{CLOSE}|({_WORD}))", flags)
 
     def mask(self, text: str, places: Iterable[str] = ()) -> str:
         """`text` without what may tell who wrote it, in one line. `places` were recognised in it as places."""
+        cut = len(text) > _READ
         # Marks of somebody's own would hide what stands between them.
         text = unicodedata.normalize("NFC", text).replace(OPEN, " ").replace(CLOSE, " ")
-        text = " ".join("".join(sign if _shown(sign) else " " for sign in text).split())
+        text = " ".join("".join(sign if _shown(sign) else " " for sign in text[:_READ]).split())
         text = _sub(_LINK, "link", text)
         text = self._streets(text)
         # The longest first: what another takes out of its middle would leave its ends.
-        for pattern in (_NUMBER, _NUMBERED, _POSTCODE):
-            text = _sub(pattern, "number", text)
+        text = _numbered_words(_sub(_NUMBER, "number", text))
+        text = _sub(_POSTCODE, "number", text)
         text = _phones(text)
         for place in sorted({one.strip() for one in places if len(one.strip()) > 1}, key=len, reverse=True):
             text = _sub(re.compile(rf"(?<!\w){re.escape(place)}\w{{0,3}}", re.IGNORECASE), "place", text)
-        text = self._introductions(text)
-        return _capitals(text)[:LONGEST].rsplit(OPEN, 1)[0].strip() if len(text) > LONGEST else _capitals(text).strip()
+        text = _capitals(self._introductions(text))
+        return text.strip() if not cut and len(text) <= LONGEST else _shortened(text)
 
     def _streets(self, text: str) -> str:
         for pattern in (self._numbered, self._after, self._ending):
@@ -135,6 +140,13 @@ def places_of(parse: dict[str, Any] | None) -> list[str]:
     return found
 
 
+def _shortened(text: str) -> str:
+    """The beginning, up to a whole word and no half mark."""
+    text = text[: max(0, min(LONGEST, len(text) - _TAIL))]
+    text = text.rsplit(" ", 1)[0]
+    return (text.rsplit(OPEN, 1)[0] if text.rfind(OPEN) > text.rfind(CLOSE) else text).strip()
+
+
 def _words(file: Path, data: dict, name: str) -> list[str]:
     words = data.get(name)
     if not words:
@@ -154,6 +166,16 @@ def _sub(pattern: re.Pattern, kind: str, text: str) -> str:
     """Replaces in what is not masked yet: a mark is never part of a find."""
     pieces = re.split(f"({OPEN}\\w+{CLOSE})", text)
     return "".join(one if one.startswith(OPEN) else pattern.sub(_mark(kind), one) for one in pieces)
+
+
+def _numbered_words(text: str) -> str:
+    """Words of a document's or an account's number: four digits in them, or three after letters (AB1234, xy999)."""
+
+    def masked(found: re.Match) -> str:
+        digits = sum(map(str.isdigit, found[0]))
+        return _mark("number") if digits > 3 or digits == 3 and re.search(r"[^\W\d_]{2}\d{3}", found[0]) else found[0]
+
+    return re.sub(r"\w+", masked, text)
 
 
 def _phones(text: str) -> str:
@@ -199,7 +221,7 @@ def _capitals(text: str) -> str:
         said.append(text[place : found.start()])
         word, before = found[0], text[: found.start()]
         named = len(word) > 2 and word[0].isupper() and word[1:].islower()
-        first = not before.strip() or _SIGN.search(before)
+        first = not before.strip() or _SIGN.search(before[-8:])
         said.append(_mark("name") if named and not first else word)
         place = found.end()
     return "".join([*said, text[place:]])

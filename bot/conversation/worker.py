@@ -439,7 +439,8 @@ class Workers:
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
             seen = self._seen(answer, state)
             await record(session, self._vault, held, message, card, seen)
-            await self._learn(session, held, message, answer, seen.understanding)
+            # Who has just said STOP is not learnt from any more.
+            await self._learn(session, replace(held, stopped=stopped), message, answer, seen.understanding)
         return replace(held, state=state, stopped=stopped)
 
     def _seen(self, answer: Answer, state: State) -> Seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import func, select
 
@@ -20,7 +19,8 @@ KINDS = {
 }
 """The lists, and what their rows name."""
 
-_PAST = timedelta(days=90)
+_MONTHS = 2
+"""Whole months before this one. Not so many days back: what leaves such a window each day would tell small counts."""
 
 
 _RATED = {"topic": 0, "language": 1, "version": 2}
@@ -29,7 +29,7 @@ _RATED = {"topic": 0, "language": 1, "version": 2}
 
 @dataclass(frozen=True)
 class Wants:
-    """The last ninety days: what is missing, and ratings as one list for each way to look at them."""
+    """This month and the two before: what is missing, and ratings as one list for each way to look at them."""
 
     missing: tuple[Table, ...]
     ratings: tuple[Table, ...]
@@ -37,7 +37,8 @@ class Wants:
 
 async def wants(database: Database) -> Wants:
     """Everything asked for and missing, and how answers were rated."""
-    since = (now() - _PAST).date().isoformat()
+    months = now().year * 12 + now().month - 1 - _MONTHS
+    since = f"{months // 12}-{months % 12 + 1:02}-01"
     query = (
         select(Tally.kind, Tally.key, func.sum(Tally.count))
         .where(Tally.day >= since, Tally.kind.in_([*KINDS, "helpful", "unhelpful"]))

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import secrets
+import shutil
+from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
+from bot.cli import main
 from bot.conversation.erasure import erase_person
 from bot.conversation.lessons import Lesson, Lessons
 from bot.conversation.masking import Masker, parts, without_marks
-from bot.conversation.models import Person, Recipient, Tally
+from bot.conversation.models import Conversation, InboxMessage, Person, Recipient, Tally
 from bot.conversation.retention import Retention
-from bot.db import now
+from bot.db import Database, now
 from bot.learning import training
 from bot.learning.queue import NONE, Item, Queue
+from bot.settings import Settings
+from bot.vault import open_vault
 from nlu.contract import Response
 from tests.conversation.conftest import CONTENT
 from tests.conversation.fakes import reply
@@ -198,6 +206,15 @@ async def test_it_goes_with_the_person_and_with_time(learner):
     assert await kept(learner) == []
 
 
+async def test_a_stop_that_was_hardly_understood_is_not_kept(learner):
+    learner.engine.answer = lambda request: understood(
+        "stop_messages", Response("stopped", effect="opt_out"), confidence=0.4
+    )
+    await learner.receive("no more of this for me")
+    async with learner.database.begin(read_only=True) as session:
+        assert await session.scalar(select(func.count()).select_from(Lesson)) == 0
+
+
 async def test_danger_is_not_kept(learner):
     await learner.receive("I want to kill myself")
     assert await kept(learner) == []
@@ -235,6 +252,48 @@ async def test_labels_go_out_once_in_rasas_shape(learner, tmp_path):
     again = {one["intent"]: one["examples"] for one in yaml.safe_load(file.read_text("utf-8"))["nlu"]}
     assert again == {"prep_access": "- another\n- maybe prep in …? mail me at …\n", "sti": "- a third\n"}
     assert await tallied(learner, "intent_missing") == {"en": 1}
+
+
+def test_the_command_writes_what_was_labelled(tmp_path, monkeypatch, migrated):
+    shutil.copy(migrated, tmp_path / "farol.db")
+    key = b64encode(secrets.token_bytes(32)).decode()
+    monkeypatch.setenv("FAROL_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("FAROL_MASTER_KEY", key)
+    settings = Settings(_env_file=None)
+
+    async def fill() -> None:
+        database, vault = Database(settings.database), open_vault(settings)
+        async with database.begin() as session:
+            wrapped = vault.new_key("p")
+            session.add(Person(id="p", wrapped_key=wrapped))
+            await session.flush()
+            session.add(Recipient(id="r", person_id="p", channel="web", lookup="l", sealed=b""))
+            await session.flush()
+            session.add(Conversation(id="c", person_id="p", recipient_id="r"))
+            await session.flush()
+            session.add(InboxMessage(id="m", conversation_id="c", channel="web", provider_id="1", sealed=b""))
+            await session.flush()
+            about = {"ranking": [], "intent": "sti", "confidence": 0.3}
+            kept = json.dumps({"text": "it burns, ask ⟨name⟩", "about": about})
+            session.add(
+                Lesson(
+                    id="1",
+                    inbox_id="m",
+                    person_id="p",
+                    language="en",
+                    reason="asked_back",
+                    label="sti",
+                    sealed=vault.seal(wrapped, kept, "p/lesson/1"),
+                )  # fmt: skip
+            )
+        await database.close()
+
+    asyncio.run(fill())
+    for said in ("1 sentences in 1 languages, not written", "1 sentences in 1 languages", "0 sentences in 0 languages"):
+        options = ["--dry-run"] if "not written" in said else []
+        done = CliRunner().invoke(main, ["learn", "export", "--to", str(tmp_path / "out"), *options])
+        assert done.exit_code == 0 and said in done.output, done.output
+    assert "    - it burns, ask …\n" in (tmp_path / "out" / "en" / "learned.yml").read_text("utf-8")
 
 
 # --- masking -----------------------------------------------------------------------------------------------------------
@@ -316,8 +375,14 @@ def test_a_plain_question_stays_as_it_is(text):
 
 def test_a_long_hostile_text_is_masked_quickly_enough_to_answer():
     """Linear enough: 4,096 characters of what each pattern likes best come back at all."""
-    for piece in ("1 ", "a.", "calle ", "A ", "@", "street 1 ", "⟨", "my name is ", "a-"):
+    for piece in ("1 ", "a.", "calle ", "A ", "@", "street 1 ", "⟨", "my name is ", "a-", "aA", "-a", "1a", "a" * 4096):
         assert len(MASKER.mask(piece * (4096 // len(piece)))) <= 500
+
+
+def test_of_a_message_that_is_cut_no_half_number_stays():
+    text = "x@y.zz " * 169 + "call 0791 1123456789"
+    assert not re.search(r"\d", MASKER.mask(text))
+    assert not re.search(r"\d", MASKER.mask("word " * 238 + "0791 11234567"))
 
 
 def test_marks_of_somebodys_own_hide_nothing():
