@@ -34,7 +34,9 @@ from bot.conversation.figures import Figures
 from bot.conversation.following_up import FollowingUp
 from bot.conversation.history import History
 from bot.conversation.inbox import Inbox
+from bot.conversation.lessons import Lessons
 from bot.conversation.lifeline import Lifeline, Told
+from bot.conversation.masking import Masker
 from bot.conversation.pacing import Rate
 from bot.conversation.patience import Patience
 from bot.conversation.recovery import Recovery
@@ -123,10 +125,13 @@ async def core(
             await _started(stack, channel)
         traits = {name: channel.traits for name, channel in channels.items()}
         referring = Referring(people, vault, content, settings.follow_up_days, can_ask_later(channels))
+        learning = background and settings.learning_days
+        lessons = Lessons(vault, Masker(settings.content_dir / "masking.yml")) if learning else None
         workers = Workers(
             people, vault, screen, engine, content, traits, inbox.arrived, settings.workers, observe, figures,
             told=told, daily_limit=settings.daily_limit if paced else None,
             referring=referring,
+            lessons=lessons,
         )  # fmt: skip
         # Whoever drains by himself is no provider, and is kept waiting by none.
         sender = Sender(people, vault, channels, workers.answered, rates(settings) if background else {}, figures)
@@ -169,7 +174,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         stack.push_async_callback(tracing.stop)
         figures = Figures(metrics.registry, tracing.tracer)
         running = await stack.enter_async_context(core(settings, channels_for, figures=figures))
-        retention = Retention(running.database, settings.transcript_days, settings.person_days)
+        retention = Retention(running.database, settings.transcript_days, settings.person_days, settings.learning_days)
         await _started(stack, retention)
         _tell(metrics, settings, running)
         await _started(stack, metrics)

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     follow_up_days: int = Field(
         7, ge=1, le=30, description="Days after a referral code until its person is asked, once and if they agreed."
     )
+    learning_days: int = Field(
+        7,
+        ge=0,
+        le=90,
+        description="Days that masked sentences wait to be labelled; never longer than the messages; 0 keeps none.",
+    )
 
     # --- Against floods ---
     flood_limits: bool = Field(True, description="Hold off floods, loops and the daily cap; off only for benchmarks.")

@@ -38,13 +38,15 @@ MAY_IMPORT = {
     "bot.backup": {"bot.migrations", "bot.conversation.models", "bot.db"},
     "bot.referrals": {"bot.content", "bot.conversation", "bot.edge"},
     "bot.reports": {"bot.db", "bot.conversation.models", "bot.conversation.tallies"},
+    "bot.learning": {"bot.db", "bot.vault", "bot.conversation", "bot.reports"},
     "bot.console": {
         "bot.messages", "bot.db", "bot.vault", "bot.settings", "bot.content", "bot.conversation", "bot.directory",
-        "bot.edge", "bot.reports", "nlu.contract", "nlu.languages",
+        "bot.edge", "bot.learning", "bot.reports", "nlu.contract", "nlu.languages",
     },
     "bot.migrations": {
-        "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.models",
-        "bot.conversation.referral", "bot.conversation.understanding", "bot.directory.models",
+        "bot.db", "bot.console.models", "bot.conversation.card", "bot.conversation.lessons",
+        "bot.conversation.models", "bot.conversation.referral", "bot.conversation.understanding",
+        "bot.directory.models",
     },
     "nlu": set(),
 }  # fmt: skip

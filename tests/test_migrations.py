@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 import bot.console.models
 import bot.conversation.card
+import bot.conversation.lessons
 import bot.conversation.models
 import bot.conversation.referral
 import bot.conversation.understanding

@@ -23,6 +23,7 @@ COMMANDS = {
     "restore": ("bot.cli.backup", "Fill an empty database from a backup."),
     "keys": ("bot.cli.keys", "The master keys: what they lock, a new one, the end of old ones."),
     "report": ("bot.cli.report", "Write a month in figures, with small counts held back."),
+    "learn": ("bot.cli.learn", "Sentences labelled in the console, as training data."),
     "operator": ("bot.cli.operator", "Who may sign in to the console: add, list, reset, unlock, remove."),
     "doctor": ("bot.cli.doctor", "Check everything Farol needs, here and at the providers."),
     "telegram": ("bot.cli.telegram", "Set the bot's webhook, or take it away."),

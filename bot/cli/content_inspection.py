@@ -19,6 +19,7 @@ from bot.content.inspection.cost import of_answers
 from bot.content.inspection.inspector import inspect
 from bot.content.load import SOURCE_LANGUAGE, ContentError
 from bot.content.render import Content
+from bot.conversation.masking import Masker
 from bot.directory import listing
 from bot.safety.screen import load_screen
 from bot.settings import Settings
@@ -67,6 +68,10 @@ def _read(settings: Settings) -> tuple[Content | None, list[str]]:
     try:
         load_screen(settings.content_dir / "safety", load_languages().shipped)
     except ValueError as error:
+        faults += str(error).splitlines()
+    try:
+        Masker(settings.content_dir / "masking.yml")
+    except (ValueError, OSError, yaml.YAMLError) as error:
         faults += str(error).splitlines()
     return content, [*faults, *listing.check(settings.content_dir / "directory")[1]]
 

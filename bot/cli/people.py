@@ -100,6 +100,10 @@ def _show(holding: Holding) -> None:
         if holding.stopped_at
         else "  may be written to"
     )
+    if not holding.may_teach:
+        out.print("  does not want to be learnt from")
+    for lesson in holding.lessons:
+        out.print(f"  kept to learn from, masked: {lesson['text']}", markup=False)
     out.print("  remembered for the conversation:")
     for name, value in holding.remembered.items():
         out.print(f"    {name}: {json.dumps(value, ensure_ascii=False)}", markup=False)

@@ -22,12 +22,12 @@ def write(session: AsyncSession, operator: str, action: str, about: str = "") ->
     session.add(AuditEntry(operator=operator, action=action, about=about[:120]))
 
 
-async def looked(session: AsyncSession, operator: str, about: str) -> bool:
-    """Whether it is noted that somebody reads a transcript, less than AGAIN ago."""
+async def looked(session: AsyncSession, operator: str, about: str, action: str = "looked") -> bool:
+    """Whether it is noted that somebody reads a transcript (or what else `action` says), less than AGAIN ago."""
     recent = select(AuditEntry.position).where(
         AuditEntry.at > now() - AGAIN,
         AuditEntry.operator == operator,
-        AuditEntry.action == "looked",
+        AuditEntry.action == action,
         AuditEntry.about == about,
     )
     return await session.scalar(recent.limit(1)) is not None

@@ -11,8 +11,11 @@ from bot.console.accounts import Accounts
 from bot.console.aliases import Aliases
 from bot.console.conversations import Conversations
 from bot.console.desk import Desk
+from bot.console.learning import Learning
 from bot.console.library import Library
 from bot.console.referrals import Referrals
+from bot.console.places import Places
+from bot.console.proposals import Proposals
 from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
 from bot.console.sign_in import SignIn
@@ -60,6 +63,9 @@ class Console:
             self._conversations,
             Reporting(self._site, database, content),
             Referrals(self._site, database, content, Register(database, vault)),
+            Learning(self._site, database, vault, content),
+            Proposals(self._site, database, content, settings.content_dir),
+            Places(self._site, database, content, settings.content_dir / "directory"),
             Library(self._site, content, content_watch, traits),
         ]
         self.alerts = alerts.Alerts(database, self.desk, _ways(settings), _link(settings))

@@ -90,13 +90,24 @@ class Conversations:
         query = urlencode({key: value for key, value in visit.request.query.items() if key in (*_FIELDS, "day")})
         return self._site.page(
             visit, "conversations.html", title=visit.words("list.title"), entries=entries, filters=filters,
-            query=query, choices=self._choices(visit, everything), topic=self._topic(visit), levels=Level, now=now(),
+            duty=self._duty(visit), query=query, choices=self._choices(visit, everything), topic=self._topic(visit), levels=Level, now=now(),
         )  # fmt: skip
 
     async def list_part(self, visit: Visit) -> web.StreamResponse:
         """The list alone, for a page that is open."""
         entries = await self._watch.entries(_filters(visit), visit.words.zone)
         return self._site.page(visit, "list.html", entries=entries, topic=self._topic(visit), levels=Level, now=now())
+
+    def _duty(self, visit: Visit) -> str:
+        """Whose working hours it is, by language; empty where there are none (content/team.yml)."""
+        team, shipped, words = self._content.edition.team, self._content.languages.shipped, visit.words
+        if not team.hours:
+            return ""
+        there = team.on_duty(shipped, now())
+        if there:
+            return words("duty.now", languages=", ".join(sorted(map(words.language_name, there))))
+        soonest = [shift.next for code in shipped if (shift := team.shift(code, now())).next]
+        return words("duty.none", when=words.moment(min(soonest))) if soonest else words("duty.never")
 
     def _choices(self, visit: Visit, entries: list) -> dict[str, list[tuple[str, str]]]:
         """What the list can be narrowed to: all languages and channels, and the topics and countries that are there."""

@@ -33,6 +33,7 @@ class Library:
         query, content, words = visit.request.query, self._content, visit.words
         language = query.get("language", words.language)
         country, group = query.get("country", ""), query.get("group", content.groups[0])
+        changed = query.get("changed", "")
         if (
             language not in content.edition.words
             or group not in content.groups
@@ -59,6 +60,7 @@ class Library:
         ]
         return self._site.page(
             visit, "content.html", title=words("nav.content"), answers=answers, faults=self._content_watch.faults,
+            changed=int(changed) if changed.isdigit() and len(changed) < 6 else 0,
             language=language, country=country, group=group, direction=content.direction(language),
             choices={
                 "language": sorted((code, words.language_name(code)) for code in content.edition.words),

@@ -1,4 +1,4 @@
-"""Operators, their sessions, what they looked at, and their notes on a conversation."""
+"""Operators, their sessions, what they looked at, and files they have uploaded that are not in use yet."""
 
 from __future__ import annotations
 
@@ -59,3 +59,22 @@ class AuditEntry(Base):
     operator: Mapped[str] = mapped_column(String(40))
     action: Mapped[str] = mapped_column(String(32))
     about: Mapped[str] = mapped_column(String(120), default="")
+
+
+class Upload(Base):
+    """A file kept aside until whoever uploaded it, or a colleague, has seen what it would change. Never about people.
+
+    `kind` is content or directory; `dataset` what the places of a list are called. `digest` is of what the file was
+    compared with: when that is another by now, it has to be looked at again.
+    """
+
+    __tablename__ = "upload"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(120))
+    dataset: Mapped[str] = mapped_column(String(60), default="")
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    operator: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,6 +70,10 @@ class Words:
     def day(self, at: datetime) -> str:
         """A day in the team's time zone."""
         return format_date(at.astimezone(self.zone), "medium", locale=self._locale)
+
+    def date(self, day: date) -> str:
+        """A day that has no hour."""
+        return format_date(day, "medium", locale=self._locale)
 
     def number(self, value: float) -> str:
         """A number as it is written in the language."""

@@ -45,7 +45,9 @@ class Answers:
             # On SMS there may be room for one only: where the first step is a place to go to, that goes first.
             first = 1 if about.next[:1] and about.next[0].startswith("find:") else 0
             buttons = (*buttons[:first], self._voice.button("numbers", f"numbers:{topic}"), *buttons[first:])
-        return Block(answer, buttons, draft=self._is_draft(about), extras=extras)
+        # Nobody in danger is asked how we did.
+        aside = () if about.urgent else self._voice.thumbs(topic)
+        return Block(answer, buttons, draft=self._is_draft(about), extras=extras, aside=aside)
 
     def _country_part(self, topic: Topic) -> tuple[str, ...]:
         parts = (self._facts(topic) if topic.facts else "", self.lines(topic.lines))

@@ -31,6 +31,8 @@ class Block:
     extras: tuple[str, ...] = ()
     note: str = ""
     """Said after everything else; on SMS only where there is room."""
+    aside: tuple[Button, ...] = ()
+    """Offered after the choices where a channel shows all of them as buttons; nowhere else."""
     choices_give_way: bool = False
     """On SMS there are fewer choices rather than less of the text: they only say more of the same."""
 
@@ -60,6 +62,8 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
         return _fit_sms(block, traits, own)
     text = "\n\n".join(part for part in (block.text, *block.extras, block.note) if part)
     offered = block.buttons
+    if len(offered) + len(block.aside) <= traits.button_limit:
+        offered = (*offered, *block.aside)
     if offered and len(offered) > traits.button_limit:
         offered = _fewer(offered, max(_NUMBERED, traits.button_limit))
         text += "\n\n" + _numbered(offered) + "\n" + own.reply_number

@@ -13,6 +13,7 @@ import yaml
 from bot.content.country_file import LINES, is_address, read_country
 from bot.content.lines import lines_of
 from bot.content.message_format import FormatFault, gaps
+from bot.content.team import Team, read_team
 from bot.content.texts import Country, Edition, Topic, TopicText, Words
 
 SOURCE_LANGUAGE = "en"
@@ -66,9 +67,16 @@ class Reader:
             path.stem: self._country(f"countries/{path.name}", schema)
             for path in sorted((self._folder / "countries").glob("*.yml"))
         }
+        team = self._team()
         if self.faults:
             raise ContentError(self.faults)
-        return Edition(topics, tuple(groups), words, countries)
+        return Edition(topics, tuple(groups), words, countries, team)
+
+    def _team(self) -> Team:
+        file = "team.yml"
+        if not (self._folder / file).is_file():
+            return Team()
+        return read_team(self._yaml(file), self._languages, lambda what, *at: self._fault(file, what, *at))
 
     def _fault(self, file: str, what: str, *at: object) -> None:
         """`at` are the names that lead to the entry; one that is missing is looked for where it should be."""

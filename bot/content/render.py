@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from bot.content.direction import right_to_left
 from bot.content.fit import OwnWords, fit
 from bot.content.load import Reader
-from bot.content.texts import Country, Edition, Topic, Words
+from bot.content.texts import UNKNOWN, Country, Edition, Topic, Words
 from bot.content.voice import Promises, Voice
 from bot.messages import Button, ChannelTraits, Outbound
 from nlu.contract import Response
@@ -106,12 +107,14 @@ class Content:
         region: str | None = None,
         traits: ChannelTraits,
         draft_noted: bool = True,
+        at: datetime | None = None,
     ) -> Rendering:
         """The messages for these responses. Only the last one keeps its choices: older buttons mislead.
 
         `country` and `region` are ISO 3166 codes of where the person is; a region that is not known counts for nothing.
+        `at`: another moment than now.
         """
-        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises)
+        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises, self.version, at)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
             blocks[-1] = replace(blocks[-1], note=f"{voice.word('draft_note')} {voice.sources_hint()}")
@@ -122,7 +125,7 @@ class Content:
         for position, block in enumerate(blocks):
             final = position == len(blocks) - 1
             if not final:
-                block = replace(block, buttons=())
+                block = replace(block, buttons=(), aside=())
             if voice.runs_right_to_left:
                 block = replace(
                     block,
@@ -153,6 +156,27 @@ class Content:
     def yes_words(self) -> set[str]:
         """What a yes to a question of ours can be typed as, in every language."""
         return {words.buttons[key] for words in self.edition.words.values() for key in ("yes", "erase_yes")}
+
+    def unlearn_words(self) -> set[str]:
+        """What people write when they do not want to be learnt from, in every language."""
+        return self._typed_words("learning.off.word")
+
+    def unknown_facts(
+        self, responses: list[Response], country: str | None, region: str | None = None
+    ) -> tuple[str, ...]:
+        """What these answers should say about a country and cannot; ('*',) when nothing is known of it."""
+        asked = [
+            fact
+            for response in responses
+            if response.key == "topic" and response.args.get("topic") in self.topics
+            for fact in self.topics[response.args["topic"]].facts
+        ]
+        if not asked or country is None:
+            return ()
+        if country not in self.countries:
+            return ("*",)
+        known = self.countries[country].facts_in(region)
+        return tuple(dict.fromkeys(fact for fact in asked if known.get(fact, UNKNOWN).value == UNKNOWN.value))
 
     def _typed_words(self, key: str) -> set[str]:
         return {words.words[key] for words in self.edition.words.values()}

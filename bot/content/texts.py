@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from bot.content.team import Team
+
 
 @dataclass(frozen=True)
 class TopicText:
@@ -93,9 +95,11 @@ def sources_of(topic: Topic, country: Country | None, region: str | None) -> lis
 
 @dataclass(frozen=True)
 class Edition:
-    """All of content/ as it was at one moment: topics in the menu's order, its groups, words and countries by code."""
+    """All of content/ as it was at one moment: topics in the menu's order, its groups, words and countries by code, and
+    when the team is there."""
 
     topics: dict[str, Topic]
     groups: tuple[str, ...]
     words: dict[str, Words]
     countries: dict[str, Country]
+    team: Team = Team()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from babel import Locale
+from babel.dates import format_datetime, get_timezone_location
 
 from bot.content.answers import Answers
 from bot.content.countries import country_name
@@ -48,7 +50,11 @@ class Voice:
         region: str | None,
         traits: ChannelTraits,
         promises: Promises,
+        version: str = "",
+        at: datetime | None = None,
     ) -> None:
+        self._version = version
+        self._at = at or datetime.now(UTC)
         self._edition = edition
         self._languages = languages
         self._words = edition.words[language]
@@ -145,7 +151,24 @@ class Voice:
 
     def _privacy(self) -> Block:
         kept = {"days": self.promises.transcript_days, "person_days": self.promises.person_days}
-        return Block(self.word("privacy", **kept))
+        learning = self._privacy_learning()
+        return Block(self.word("privacy", **kept), learning.buttons, extras=(learning.text,))
+
+    def _privacy_learning(self) -> Block:
+        word = self._words.words["learning.off.word"]
+        return Block(self.word("privacy.learning", word=word), (self.button("learning_off", "learn:off"),))
+
+    def _learning_off(self) -> Block:
+        return Block(self.word("learning.off"), (self.button("learning_on", "learn:on"),))
+
+    def thumbs(self, topic: str) -> tuple[Button, ...]:
+        """Whether an answer helped, where a channel has room to ask."""
+        if not self._version:
+            return ()
+        return (
+            self.button("helpful", f"rate:up:{topic}:{self._version}"),
+            self.button("not_helpful", f"rate:down:{topic}:{self._version}"),
+        )
 
     def _not_helpful(self) -> Block:
         return Block(self.word("not_helpful"), self.rescue())
@@ -276,9 +299,13 @@ class Voice:
     # --- people ----------------------------------------------------------------------------------------------
 
     def _human(self) -> Block:
+        text, reach = self.word("human.nobody"), []
         if self.promises.operators_on_duty:
-            return Block(self.word("human.queued"))
-        reach = []
+            shift = self._edition.team.shift(self._words.language, self._at)
+            if shift.there:
+                return Block(self.word("human.queued"))
+            if shift.next:
+                text += " " + self._back(shift.next)
         if self.promises.human_contact:
             reach.append(self.word("human.contact", contact=self.promises.human_contact))
         lines = self._answers.lines(("emergency", "suicide", "violence", "hiv"))
@@ -290,7 +317,17 @@ class Voice:
             # Nothing is invented: the numbers to call are those of the country.
             extras.append(self.word("country.not_given"))
             buttons = (self.button("numbers", "numbers:human"), *buttons)
-        return Block(self.word("human.nobody"), buttons, extras=tuple(extras))
+        return Block(text, buttons, extras=tuple(extras))
+
+    def _back(self, moment: datetime) -> str:
+        """When somebody of the team is there again, by the team's clock, and that they know of the person."""
+        soon = moment - self._at < timedelta(days=6)
+        when = format_datetime(
+            moment, "EEEE HH:mm" if soon else "EEEE d MMMM HH:mm", locale=self._words.language, tzinfo=moment.tzinfo
+        )
+        zone = self._edition.team.zone
+        city = get_timezone_location(zone, locale=self._words.language, return_city=True)
+        return self.word("human.back", when=when, city=city)
 
     def refused(self) -> Block:
         """The answer to somebody who was turned away."""

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.conversation.card import Card, Note
+from bot.conversation.lessons import Lesson
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Person, Recipient
 from bot.conversation.outbox import from_text
 from bot.conversation.referral import FollowUp
@@ -50,6 +51,9 @@ class Holding:
     """What the team has written down about the conversation."""
     referrals: list[dict[str, Any]]
     """The codes they hold, for which places, and when they agreed to be asked about them."""
+    may_teach: bool
+    lessons: list[dict[str, Any]]
+    """What waits, masked, for those who teach the program."""
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self), default=lambda moment: moment.isoformat()))
@@ -134,4 +138,9 @@ class Holdings:
             understood=understood,
             notes=notes,
             referrals=referrals,
+            may_teach=person.teaches,
+            lessons=[
+                {**json.loads(opened(row.sealed, f"lesson/{row.id}")), "label": row.label}
+                for row in await session.scalars(select(Lesson).filter_by(person_id=person.id))
+            ],
         )

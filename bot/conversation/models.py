@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.db import Base, UtcTime, new_id, now
@@ -23,6 +23,8 @@ class Person(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    # Whether sentences of theirs may be shown, masked, to those who teach the program (bot.conversation.lessons).
+    teaches: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
     # Somebody was erased then, and this is only what the last word to them needs; gone within a minute.

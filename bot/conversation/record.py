@@ -23,11 +23,12 @@ from nlu.contract import Response
 
 @dataclass(frozen=True)
 class Seen:
-    """A message as it was understood, the state after it, and what was said."""
+    """A message as it was understood, the state after it, what was said, and what should have been: `unknown` facts."""
 
     understanding: Understanding
     state: State
     responses: list[Response]
+    unknown: tuple[str, ...] = ()
 
 
 async def record(
@@ -64,6 +65,8 @@ async def _count(session: AsyncSession, held: Held, counted: str, returned: bool
         await tallies.count_conversation(session, language)
     if seen.understanding.decision == "ask_back":
         await tallies.count_unanswered(session, language)
+    if country:
+        await tallies.count_unknown_facts(session, country, seen.unknown)
     for response in seen.responses:
         if response.key == "topic":
             await tallies.count_topic(session, str(response.args.get("topic")), language, country)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from bot.conversation import erasure
 from bot.conversation.card import Card
+from bot.conversation.lessons import Lesson
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Tombstone
 from bot.conversation.referral import FollowUp
 from bot.db import Database, now
@@ -23,9 +24,13 @@ _TOMBSTONES = timedelta(days=8)
 
 
 class Retention:
-    """Messages live `transcript_days`, people `person_days` after their last message."""
+    """Messages live `transcript_days`, people `person_days` after their last message; what is to be learnt from goes with
+    its message, or after `learning_days` if that is sooner."""
 
-    def __init__(self, database: Database, transcript_days: int, person_days: int) -> None:
+    def __init__(
+        self, database: Database, transcript_days: int, person_days: int, learning_days: int | None = None
+    ) -> None:
+        self._lessons = timedelta(days=transcript_days if learning_days is None else learning_days)
         self._database = database
         self._transcripts = timedelta(days=transcript_days)
         self._people = timedelta(days=person_days)
@@ -64,6 +69,7 @@ class Retention:
                 )
                 .values(state=None)
             )
+            await session.execute(delete(Lesson).where(Lesson.created_at < now() - self._lessons))
             # What the console lists goes when the dialogue goes.
             await session.execute(
                 update(Card).where(Card.last_in_at < old, Card.operator.is_(None)).values(sealed=None)

@@ -16,6 +16,7 @@ class State:
     """`events` are the engine's own, returned to it unchanged. `chosen` is a language picked by the person,
     `language` the one last answered in. `choices` are the buttons last offered, so that "2" means the second. `rest` is
     what did not fit into the last SMS and is sent when the person asks to read on. `topic` is the answer last given.
+    `unrated` are answers that can still be rated, `just_answered` the one that was said last (bot.conversation.feedback).
     `erase_asked`: the next message says whether everything is deleted, without the engine. `shown` is the place whose
     details were last given, for which a code can be asked. `to_ask` names the follow-up whose question goes with the next
     answer, and `asked` its choices, which can still be named by their titles when others have been offered since.
@@ -32,6 +33,8 @@ class State:
     rest: str = ""
     topic: str | None = None
     erase_asked: bool = False
+    unrated: tuple[str, ...] = ()
+    just_answered: str = ""
     pace: Pace = Pace()
     shown: Place | None = None
     to_ask: str | None = None
@@ -52,6 +55,7 @@ class State:
             **{
                 **data,
                 "pace": Pace(**data.get("pace", {})),
+                "unrated": tuple(data.get("unrated") or ()),
                 "choices": tuple(Button(**choice) for choice in data["choices"]),
                 "asked": tuple(Button(**choice) for choice in data.get("asked", ())),
                 "shown": Place(**data["shown"]) if data.get("shown") else None,

@@ -5,6 +5,7 @@ People are counted under the first day of the month, all else under the day. A t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
@@ -91,6 +92,22 @@ async def count_wait(session: AsyncSession, since: datetime, until: datetime) ->
 async def count_referral(session: AsyncSession, step: str, country: str, service: str) -> None:
     """A step of a referral (made, asked, reached_person, ...), by kind of service and country; XX: in no country."""
     await _count(session, f"referral_{step}", f"{service} {country or 'XX'}")
+
+
+async def count_rating(session: AsyncSession, topic: str, language: str, version: str, up: bool) -> None:
+    """Somebody said whether an answer helped, as it is said in a language by a version of the content."""
+    await _count(session, "helpful" if up else "unhelpful", f"{topic}/{language}/{version}")
+
+
+async def count_unknown_facts(session: AsyncSession, country: str, facts: Iterable[str]) -> None:
+    """An answer was given without what it should say about a country; '*' for a country nobody has written about."""
+    for fact in facts:
+        await _count(session, "fact_missing", f"{country}/{fact}")
+
+
+async def count_no_intent(session: AsyncSession, language: str) -> None:
+    """Staff found a sentence that no intent fits."""
+    await _count(session, "intent_missing", language)
 
 
 async def _count(session: AsyncSession, kind: str, key: str, *, of_month: bool = False) -> None:

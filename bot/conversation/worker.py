@@ -17,13 +17,15 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.content.render import Content, Rendering
-from bot.conversation import choices, erasure, referring, tallies
+from bot.conversation import choices, erasure, feedback, lessons, referring, tallies
 from bot.conversation.bell import Bell
 from bot.conversation.card import locked
 from bot.conversation.engine import EngineClient, EngineDown, EngineRefused
+from bot.conversation.feedback import Rating
 from bot.conversation.figures import Figures
 from bot.conversation.inbox import read_location
 from bot.conversation.leases import LEASE, Held, LeaseLost, Leases
+from bot.conversation.lessons import Lessons
 from bot.conversation.models import Conversation, Handoff, InboxMessage, OutboxMessage, Recipient
 from bot.conversation.outbox import Origin, to_text
 from bot.conversation.pace import judge
@@ -67,6 +69,8 @@ class Answer:
     """Said even while a person of the team answers in the program's place; so is all that is said despite a stop."""
     deed: Deed | None = None
     """What must be written because of a referral."""
+    rated: Rating | None = None
+    """What the person said of an answer, where that counts."""
 
 
 class Workers:
@@ -87,9 +91,11 @@ class Workers:
         told: Container[tuple[str, str]] = (),
         daily_limit: int | None = 100,
         referring: Referring | None = None,
+        lessons: Lessons | None = None,
     ) -> None:
         self._referring = referring or Referring(database, vault, content)
         self._daily_limit = daily_limit
+        self._lessons = lessons
         self._told = told
         self._database = database
         self._vault = vault
@@ -268,6 +274,10 @@ class Workers:
             return Answer([Response("daily_limit")] if verdict == "limit" else [], state, language)
         if state.erase_asked:
             return self._erase_or_keep(state, body, language)
+        teach = self._teaching(body)
+        if teach is not None:
+            said = Response("learning.on", effect="learn") if teach else Response("learning.off", effect="do_not_learn")
+            return Answer([said], replace(state, language=language), language, despite_stop=True)
         if held.stopped:
             if word and word.name == "erase":
                 return self._ask_erase(state, state.language or word.language)
@@ -286,6 +296,9 @@ class Workers:
             return Answer([Response("sources", {"topic": state.topic})], state, language)
         picked = None if body.get("payload") else choices.chosen(text, state.choices)
         payload = body.get("payload") or (picked.payload if picked else None)
+        rating = feedback.pressed(payload)
+        if rating:
+            return self._rated(state, rating, language)
         referral = await self._referring.turn(held, payload, text, language)
         deed = referral.deed if referral else None
         if referral and referral.responses:
@@ -312,6 +325,17 @@ class Workers:
             answer = replace(answer, responses=[said], state=replace(answer.state, region=region))
         said, state = await self._referring.with_question(held, answer.responses, answer.state)
         return replace(answer, responses=said, state=state, deed=deed, despite_pause=held.paused and erasing)
+
+    def _teaching(self, body: dict) -> bool | None:
+        """Whether the person says that they may be learnt from, or may not; None for anything else."""
+        if body.get("payload") in ("learn:on", "learn:off"):
+            return body["payload"] == "learn:on"
+        return False if choices.is_one_of(body["text"], self._content.unlearn_words()) else None
+
+    def _rated(self, state: State, rating: Rating, language: str) -> Answer:
+        """A thumb. One pressed again, or under an answer nobody remembers, is thanked for and not counted."""
+        counts = rating if feedback.counts(state, rating) else None
+        return Answer([Response("rated" if rating.up else "not_helpful")], state, language, rated=counts)
 
     def _ask_erase(self, state: State, language: str) -> Answer:
         remembered = replace(state, language=language, greeted=True, erase_asked=True)
@@ -364,7 +388,8 @@ class Workers:
             region=state.region if country == state.country else None,
             greeted=True,
         )
-        return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected})
+        rated = feedback.said(state, reply.parse)
+        return Answer(responses, remembered, reply.language, {**reply.parse, "detected": reply.detected}, rated=rated)
 
     def _with_notes(self, reply: TurnReply, body: dict, state: State) -> list[Response]:
         """The engine's responses and what must be said around them, once or at first contact."""
@@ -400,6 +425,7 @@ class Workers:
             topic=next((r.args["topic"] for r in answer.responses if r.key == "topic"), answer.state.topic),
             shown=referring.last_shown(answer.responses, answer.language) or answer.state.shown,
         )
+        state = feedback.remember(state, answer.responses, self._content.version, answer.rated)
         effects = {response.effect for response in answer.responses if response.effect}
         async with self._database.begin() as session:
             await self._leases.hold(session, held)
@@ -427,13 +453,30 @@ class Workers:
             if answer.deed:
                 await referring.carry_out(session, self._vault, held, answer.deed)
             await tallies.count_turn(session, held.channel, answer.language, answer.parse, answer.crisis)
-            await record(session, self._vault, held, message, card, self._seen(answer, state))
+            seen = self._seen(answer, state)
+            await record(session, self._vault, held, message, card, seen)
+            # Who has just said STOP is not learnt from any more.
+            await self._learn(session, replace(held, stopped=stopped), message, answer, seen.understanding)
         return replace(held, state=state, stopped=stopped)
 
-    @staticmethod
-    def _seen(answer: Answer, state: State) -> Seen:
+    def _seen(self, answer: Answer, state: State) -> Seen:
         keys = list(map(_key, answer.responses))
-        return Seen(Understanding.of(answer.language, answer.parse, answer.crisis, keys), state, answer.responses)
+        unknown = self._content.unknown_facts(answer.responses, state.country, state.region)
+        about = Understanding.of(answer.language, answer.parse, answer.crisis, keys)
+        return Seen(about, state, answer.responses, unknown)
+
+    async def _learn(
+        self, session: AsyncSession, held: Held, message: InboxMessage, answer: Answer, about: Understanding
+    ) -> None:
+        rated = answer.rated
+        if rated:
+            await tallies.count_rating(session, rated.topic, answer.language, rated.version, rated.up)
+        if self._lessons is None:
+            return
+        if rated and not rated.up and answer.parse is None:
+            await self._lessons.unhelpful(session, held, message.position, rated.topic)
+        else:
+            await self._lessons.take(session, held, message, about, answer.parse)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
         return self._content.render(
@@ -467,6 +510,10 @@ class Workers:
             )
         if effects & {"opt_out", "quick_exit"}:
             await referring.forget(session, held.conversation_id)
+        if "opt_out" in effects:
+            await lessons.forget(session, held.person_id)
+        if effects & {"learn", "do_not_learn"}:
+            await lessons.set_teaching(session, held.person_id, "learn" in effects)
         if "quick_exit" in effects:
             for trace in await erasure.traces(session, self._vault, held.person_id, self._reach):
                 await erasure.ask_removal(session, self._vault, held.person_id, held.wrapped_key, trace)

@@ -4,6 +4,7 @@ from alembic import context
 
 import bot.console.models  # noqa: F401
 import bot.conversation.card  # noqa: F401
+import bot.conversation.lessons  # noqa: F401
 import bot.conversation.models  # noqa: F401
 import bot.conversation.referral  # noqa: F401
 import bot.conversation.understanding  # noqa: F401

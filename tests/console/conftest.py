@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 import pyotp
@@ -21,7 +24,8 @@ from bot.app import serving
 from bot.console import sign_in
 from bot.console.accounts import Accounts
 from bot.db import Database, now
-from bot.settings import Settings
+from bot.directory import listing
+from bot.settings import ROOT, Settings
 from bot.vault import Vault, open_vault
 from nlu.contract import Response, TurnReply, TurnRequest
 from tests.conversation.fakes import reply
@@ -150,7 +154,23 @@ class Farol:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def farol(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("console")
+    async with running(tmp_path_factory.mktemp("console")) as farol:
+        yield farol
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def editable(tmp_path_factory):
+    """A Farol of one's own, whose content and directory may be changed: `settings.content_dir` is a copy."""
+    folder = tmp_path_factory.mktemp("editable")
+    shutil.copytree(ROOT / "content", folder / "content")
+    async with running(folder / "data", content_dir=folder / "content") as farol:
+        await listing.load(farol.database, folder / "content" / "directory")
+        yield farol
+
+
+@asynccontextmanager
+async def running(folder: Path, **more: object) -> AsyncIterator[Farol]:
+    """A whole assistant with its data in `folder`."""
     async with TwilioApi() as twilio, Engine() as engine, aiohttp.ClientSession() as http:
         settings = Settings(
             _env_file=None,
@@ -167,6 +187,7 @@ async def farol(tmp_path_factory):
             twilio_api_url=twilio.url,
             sms_price=0.05,
             sms_currency="EUR",
+            **more,
         )
         database = Database(settings.database)
         await migrations.upgrade(database)

@@ -90,3 +90,14 @@ def test_all_faults_are_named_at_once(copy):
 def test_a_missing_file_is_named(copy):
     (copy / "answers" / "ar" / "hiv.yml").unlink()
     assert "answers/ar/hiv.yml: this file is missing" in faults(copy)
+
+
+def test_the_command_names_a_fault_of_the_lists_for_masking(copy, monkeypatch):
+    from click.testing import CliRunner
+
+    from bot.cli import main
+
+    change(copy / "masking.yml", lambda d: d.pop("streets_after"))
+    monkeypatch.setenv("FAROL_CONTENT_DIR", str(copy))
+    done = CliRunner().invoke(main, ["content", "check"])
+    assert done.exit_code == 2 and "masking.yml: needs words under 'streets_after'" in done.output

@@ -87,11 +87,22 @@ def adopt(
         for file, content in written.items():
             (copy / file.relative_to(folder)).write_text(content, encoding="utf-8")
         check(copy)
-    for file, content in () if only_try else written.items():
-        new = file.with_name(f".{file.name}.new")
-        new.write_text(content, encoding="utf-8")
-        os.replace(new, file)
+    if not only_try:
+        _write(written)
     return list(written)
+
+
+def _write(files: dict[Path, str]) -> None:
+    """All new files beside the old ones first: a disk that is full or read-only is found out before any is replaced."""
+    new = {file: file.with_name(f".{file.name}.new") for file in files}
+    try:
+        for file, content in files.items():
+            new[file].write_text(content, encoding="utf-8")
+        for file, written in new.items():
+            os.replace(written, file)
+    finally:
+        for path in new.values():
+            path.unlink(missing_ok=True)
 
 
 def _edited(file: Path, changes: dict[yaml_text.Path, str], reviewed: bool) -> str:
