@@ -47,6 +47,9 @@ _GRACE = 8.0
 _ATTEMPTS = 3
 """How often a message's journey may fail before the person gets the safe answer."""
 
+_PRESSING = {"help", "human", "trouble"}
+"""What, besides urgent answers, may name the help lines of the country a number belongs to."""
+
 _SAID = ("say:group.refused", "say:lost")
 """What our own doors ask to be said, and no engine is needed for."""
 
@@ -64,6 +67,8 @@ class Answer:
     """Said even to somebody who wants no messages: it answers what they have just written and must always work."""
     despite_pause: bool = False
     """Said even while a person of the team answers in the program's place; so is all that is said despite a stop."""
+    calling: str | None = None
+    """The country of the number that wrote: a guess at whose help lines to name."""
 
 
 class Workers:
@@ -184,10 +189,12 @@ class Workers:
     async def _one(self, held: Held, message: InboxMessage) -> Held | None:
         """Answer one message; None when the conversation is no longer ours (its person was erased)."""
         body = self._open(held, message)
-        answer = await self._answer(held, body, message.id)
+        answer = replace(await self._answer(held, body, message.id), calling=body.get("calling"))
         if answer.crisis and (message.channel, message.provider_id) in self._told:
-            # The lifeline has said it already; the team must still hear of it.
-            answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
+            # The lifeline has said it already; the team must still hear of it, and its numbered choices must count.
+            remembered = replace(answer.state, choices=self._render(held, answer).choices)
+            said = replace(answer.responses[0], key="nothing", args={})
+            answer = replace(answer, responses=[said], state=remembered)
         after = await self._write(held, message, answer)
         self._done(message, answer)
         return after
@@ -420,6 +427,7 @@ class Workers:
         return Seen(Understanding.of(answer.language, answer.parse, answer.crisis, keys), state, answer.responses)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
+        pressing = self._content.urgent(answer.responses) or any(r.key in _PRESSING for r in answer.responses)
         return self._content.render(
             answer.responses,
             language=answer.language,
@@ -427,6 +435,7 @@ class Workers:
             region=answer.state.region,
             traits=self._traits[held.channel],
             draft_noted=answer.state.draft_noted,
+            guess=answer.calling if pressing else None,
         )
 
     def _queue(self, session: AsyncSession, held: Held, cause: str, text: str, despite_stop: bool) -> None:
