@@ -63,8 +63,10 @@ audit: environments  ## look up known faults of all pinned packages; needs the n
 	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement var/pins-assistant.txt
 	$(UV) tool run --python 3.10 pip-audit --strict --disable-pip --require-hashes --requirement var/pins-engine.txt
 
-fuzz: environments  ## the long form of the fuzzing and canary tests (hours)
+fuzz: environments  ## the long form of the fuzzing and canary tests: a million requests, then the parsers (hours)
 	@$(BOOT) --tests
+	@mkdir -p var
+	.venv/bin/python -m tests.fuzz.storm --requests 1000000 --seed $(or $(SEED),7) --json var/storm.json
 	FAROL_FUZZ=1000000 FAROL_CANARIES=10000 .venv/bin/python -m pytest tests/payloads tests/trust/test_at_rest.py
 
 clean:  ## remove environments, models and the database of this folder (asks first)
