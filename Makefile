@@ -5,7 +5,7 @@ BOOT = $(PYTHON) tools/bootstrap.py
 
 UV = $(firstword $(wildcard .uv/bin/uv) uv)
 
-.PHONY: help setup run test bench bench-directory chaos load fuzz fuzz-api train check clean environments sbom audit
+.PHONY: help setup run test bench bench-directory chaos load fuzz fuzz-api train check clean environments sbom audit lint-security
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ audit: environments  ## look up known faults of all pinned packages; needs the n
 	  --group $$group --output-file var/pins-$$group.txt >/dev/null || exit 1; done
 	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement var/pins-assistant.txt
 	$(UV) tool run --python 3.10 pip-audit --strict --disable-pip --require-hashes --requirement var/pins-engine.txt
+
+lint-security:  ## look for dangerous code: bandit, and our rules for semgrep (from PyPI, the first time)
+	@$(PYTHON) tools/lint_security.py
 
 fuzz: environments  ## the long form of the fuzzing and canary tests: a million requests, then the parsers (hours)
 	@$(BOOT) --tests
