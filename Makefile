@@ -5,7 +5,7 @@ BOOT = $(PYTHON) tools/bootstrap.py
 
 UV = $(firstword $(wildcard .uv/bin/uv) uv)
 
-.PHONY: help setup run test bench bench-directory chaos load fuzz fuzz-api train check clean environments sbom audit
+.PHONY: help setup run test bench bench-directory chaos load fuzz fuzz-api train check clean environments sbom audit lint-security fuzz-parsers
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -63,9 +63,21 @@ audit: environments  ## look up known faults of all pinned packages; needs the n
 	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement var/pins-assistant.txt
 	$(UV) tool run --python 3.10 pip-audit --strict --disable-pip --require-hashes --requirement var/pins-engine.txt
 
-fuzz: environments  ## the long form of the fuzzing and canary tests (hours)
+lint-security:  ## look for dangerous code: bandit, and our rules for semgrep (from PyPI, the first time)
+	@$(PYTHON) tools/lint_security.py
+
+fuzz: environments  ## the long form of the fuzzing and canary tests: a million requests, then the parsers (hours)
 	@$(BOOT) --tests
+	@mkdir -p var
+	.venv/bin/python -m tests.fuzz.storm --requests 1000000 --seed $(or $(SEED),7) --json var/storm.json
 	FAROL_FUZZ=1000000 FAROL_CANARIES=10000 .venv/bin/python -m pytest tests/payloads tests/trust/test_at_rest.py
+
+fuzz-parsers: environments  ## a million inputs for the channels' parsers, by atheris (fetched from PyPI; minutes)
+	@$(BOOT) --tests
+	$(UV) pip install --quiet --python .venv/bin/python --target var/atheris atheris==3.0.0
+	@mkdir -p var/corpus
+	PYTHONPATH=var/atheris:. .venv/bin/python -m tests.fuzz.parsers -runs=1000000 -max_len=4096 -seed=$(or $(SEED),7) \
+	  var/corpus tests/channels/payloads
 
 clean:  ## remove environments, models and the database of this folder (asks first)
 	@printf 'Remove .venv, .venv-engine, .uv, models and var? [y/N] ' && read answer && [ "$$answer" = y ]

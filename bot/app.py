@@ -48,7 +48,7 @@ from bot.conversation.worker import Answer, Workers
 from bot.db import Database, now
 from bot.directory import search
 from bot.directory.api.server import DirectoryApi
-from bot.edge import IDLE_SECONDS, Porter, hardened, no_limits
+from bot.edge import IDLE_SECONDS, Porter, hardened, no_limits, server_log
 from bot.gateway import Gateway, accept
 from bot.health import Health
 from bot.messages import SendError
@@ -203,7 +203,9 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         app = application(
             gateway, health, chat[0], console, confirm, partners, [hardened(settings.public_url), porter.middleware]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
+        runner = web.AppRunner(
+            app, access_log=None, logger=server_log(), shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(porter.stop)

@@ -7,6 +7,7 @@ be talked into. Nothing here knows what a message is.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -132,6 +133,22 @@ def _add(response: web.StreamResponse, headers: dict[str, str]) -> None:
 
 def _route(request: web.Request) -> str:
     return request.match_info.route.resource.canonical if request.match_info.route.resource else "none"
+
+
+def server_log() -> logging.Logger:
+    """A log for aiohttp's server, whose own words for a request that it cannot read quote the request, a cookie perhaps,
+    and the address it came from. What kind of fault it was is enough."""
+    logger = logging.getLogger("farol.http")
+    if not logger.filters:
+        logger.addFilter(_unquoted)
+    return logger
+
+
+def _unquoted(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    record.msg, record.args = "request not understood: %s", (type(error).__name__ if error else "unknown",)
+    record.exc_info = record.exc_text = record.stack_info = None
+    return True
 
 
 async def body_of(request: web.Request) -> bytes:

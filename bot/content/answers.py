@@ -9,7 +9,7 @@ from babel.dates import format_date
 
 from bot.content.countries import country_name, region_name
 from bot.content.fit import Block
-from bot.content.texts import UNKNOWN, Edition, Topic, Words, sources_of
+from bot.content.texts import UNKNOWN, Country, Edition, Line, Topic, Words, sources_of
 from bot.messages import Button
 
 
@@ -45,9 +45,11 @@ class Answers:
             # On SMS there may be room for one only: where the first step is a place to go to, that goes first.
             first = 1 if about.next[:1] and about.next[0].startswith("find:") else 0
             buttons = (*buttons[:first], self._voice.button("numbers", f"numbers:{topic}"), *buttons[first:])
+        call = self.call(about.lines) if about.urgent else ""
         # Nobody in danger is asked how we did.
         aside = () if about.urgent else self._voice.thumbs(topic)
-        return Block(answer, buttons, draft=self._is_draft(about), extras=extras, aside=aside)
+        draft = self._is_draft(about)
+        return Block(answer, buttons, draft=draft, extras=extras, aside=aside, whole=about.urgent, call=call)
 
     def _country_part(self, topic: Topic) -> tuple[str, ...]:
         parts = (self._facts(topic) if topic.facts else "", self.lines(topic.lines))
@@ -98,14 +100,30 @@ class Answers:
 
     def lines(self, kinds: tuple[str, ...], of: str | None = None) -> str:
         """The help lines of these kinds in the country `of`, else in the person's, else in the usual one; "" for none."""
-        usual = self._edition.countries.get(self._voice.promises.default_country or "")
-        country = self._edition.countries.get(of) if of else self._voice.country or usual
-        found = [(kind, country.lines[kind]) for kind in kinds if kind in country.lines] if country else []
-        if not found:
+        country, found = self._found(kinds, of)
+        if country is None or not found:
             return ""
         heading = self._voice.word("lines.heading", country=country_name(country.code, self._words.language))
         said = [self._voice.word(f"line.{kind}", number=line.number, name=line.name) for kind, line in found]
         return "\n".join([heading, *said])
+
+    def emergency(self) -> str:
+        """The emergency number and whose it is, in one short line: number first; "" where it is not known."""
+        country, found = self._found(("emergency",))
+        if country is None or not found:
+            return ""
+        name = country_name(country.code, self._words.language)
+        return self._voice.word("line.emergency", number=f"{found[0][1].number} ({name})")
+
+    def call(self, kinds: tuple[str, ...]) -> str:
+        """The numbers of these lines and no more, for where there is room for little; "" for none."""
+        numbers = ", ".join(dict.fromkeys(line.number for _, line in self._found(kinds)[1]))
+        return self._voice.word("lines.call", numbers=numbers) if numbers else ""
+
+    def _found(self, kinds: tuple[str, ...], of: str | None = None) -> tuple[Country | None, list[tuple[str, Line]]]:
+        usual = self._edition.countries.get(self._voice.promises.default_country or "")
+        country = self._edition.countries.get(of) if of else self._voice.country or usual
+        return country, [(kind, country.lines[kind]) for kind in kinds if kind in country.lines] if country else []
 
     def _regions(self, topic: Topic) -> tuple[Button, ...]:
         """The parts of the country where this is different, and, for somebody in one of them, the country itself."""

@@ -35,6 +35,10 @@ class Block:
     """Offered after the choices where a channel shows all of them as buttons; nowhere else."""
     choices_give_way: bool = False
     """On SMS there are fewer choices rather than less of the text: they only say more of the same."""
+    whole: bool = False
+    """On SMS all of it is sent at once, whatever it costs: nobody in danger is asked to send 'MORE'."""
+    call: str = ""
+    """Numbers to call, in few words: on SMS they stand in the first segment. Elsewhere the lines below say as much."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,44 @@ def fit(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
 
 
 def _fit_sms(block: Block, traits: ChannelTraits, own: OwnWords) -> Fitted:
-    """At most SEGMENTS segments: the answer first, then what fits of the rest, always with a way on."""
+    """At most SEGMENTS segments: the answer first, then what fits of the rest, always with a way on. Danger is whole."""
+    if block.whole:
+        return _fit_whole(block, traits)
     lines = _HEADING.sub(r"\1\v", "\n".join(block.extras)).split("\n")
     lines = [line.replace("\v", "\n") for line in lines if line]
     offered = _fewer(block.buttons, _NUMBERED if not lines and len(block.text) < 120 else _NUMBERED_SMS)
     offered, tail = _ways_on("\n".join([block.text, *lines]) if block.choices_give_way else block.text, offered, "")
     text, rest = _as_much([block.text], lines, tail)
     if rest:
-        first, *others = _SENTENCE.split(block.text)
+        first, *others = sentences(block.text)
         offered, tail = _ways_on(first, offered, "\n" + own.read_on)
         text, rest = _as_much([first, *others], lines, tail)
     elif block.note:
         text, _ = _as_much([text], [block.note], tail)
     messages = [Outbound(part) for part in _split(sms.economical(text + tail), traits.text_limit)]
     return Fitted(messages, _typed(block, offered), rest)
+
+
+def _fit_whole(block: Block, traits: ChannelTraits) -> Fitted:
+    """All of it, as many segments as it takes. The numbers to call follow the first sentence, or, where that leaves them
+    no room in the first segment, go before it."""
+    offered = _fewer(block.buttons, _NUMBERED_SMS)
+    tail = "\n" + _numbered(offered) if offered else ""
+    first, *others = sentences(block.text)
+    orders = [[block.text]]
+    if block.call:
+        orders = [[first, block.call, " ".join(others)], [block.call, block.text]]
+    for order in orders:
+        text = sms.economical("\n".join(part for part in (*order, *block.extras) if part) + tail)
+        opening = sms.opening(text)
+        if block.call in opening or sms.economical(block.call) in opening:
+            break
+    return Fitted([Outbound(part) for part in _split(text, traits.text_limit)], _typed(block, offered))
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text."""
+    return _SENTENCE.split(text)
 
 
 def _typed(block: Block, offered: tuple[Button, ...]) -> tuple[Button, ...]:

@@ -107,14 +107,19 @@ class Content:
         region: str | None = None,
         traits: ChannelTraits,
         draft_noted: bool = True,
+        guess: str | None = None,
         at: datetime | None = None,
     ) -> Rendering:
         """The messages for these responses. Only the last one keeps its choices: older buttons mislead.
 
         `country` and `region` are ISO 3166 codes of where the person is; a region that is not known counts for nothing.
+        `guess` is the country of their number: whose help lines are told where nothing better is known, by its name.
         `at`: another moment than now.
         """
-        voice = Voice(self.edition, self.languages, language, country, region, traits, self._promises, self.version, at)
+        promises = self._promises
+        if guess and promises.default_country is None:
+            promises = replace(promises, default_country=guess)
+        voice = Voice(self.edition, self.languages, language, country, region, traits, promises, self.version, at)
         blocks = [block for response in responses for block in voice.say(response)]
         if any(block.draft for block in blocks) and not draft_noted:
             blocks[-1] = replace(blocks[-1], note=f"{voice.word('draft_note')} {voice.sources_hint()}")

@@ -58,3 +58,16 @@ def segments(text: str) -> int:
     else:
         size, single, joined = len(text.encode("utf-16-le")) // 2, 70, 67
     return 1 if size <= single else -(-size // joined)
+
+
+def opening(text: str) -> str:
+    """What the first segment of a text carries: all that surely arrives together, and first."""
+    if segments(text) == 1:
+        return text
+    cheap = fits_gsm(text)
+    room = 153 if cheap else 67
+    for position, letter in enumerate(text):
+        room -= (1 + (letter in _EXTENDED)) if cheap else len(letter.encode("utf-16-le")) // 2
+        if room < 0:
+            return text[:position]
+    return text

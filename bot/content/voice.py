@@ -12,7 +12,7 @@ from babel.dates import format_datetime, get_timezone_location
 from bot.content.answers import Answers
 from bot.content.countries import country_name
 from bot.content.direction import isolated
-from bot.content.fit import Block
+from bot.content.fit import Block, sentences
 from bot.content.message_format import fill
 from bot.content.places import PlaceWords
 from bot.content.referrals import ReferralWords
@@ -177,9 +177,13 @@ class Voice:
         code = self.code or self.promises.default_country
         country = self._edition.countries.get(code or "")
         emergency = country.lines.get("emergency") if country else None
-        if emergency:
-            return Block(self.word("trouble", emergency=emergency.number))
-        return Block(self.word("trouble.no_number"))
+        if not emergency:
+            return Block(self.word("trouble.no_number"), whole=True)
+        said = self.word("trouble", emergency=emergency.number)
+        if self.traits.segments:
+            # The number may be all that arrives, or all that is read: its sentence goes first.
+            said = " ".join(sorted(sentences(said), key=lambda sentence: emergency.number not in sentence))
+        return Block(said, whole=True)
 
     def _rest(self, text: str) -> Block:
         first, *others = text.split("\n")
@@ -190,15 +194,15 @@ class Voice:
 
     def _help(self) -> Block:
         """To the word HELP: somebody in danger may send just that, so the number to call comes first."""
-        lines = self._answers.lines(("emergency",))
+        emergency = self._answers.emergency()
         contact = self.promises.human_contact
         extras = [self.word("human.contact", contact=contact)] if contact else []
-        if lines:
-            return Block(lines, self._menu_buttons(), extras=(self.word("help"), *extras))
+        if emergency:
+            return Block(emergency, self._menu_buttons(), extras=(self.word("help"), *extras), whole=True)
         # Nothing is invented: the numbers to call are those of the country.
         extras.append(self.word("country.not_given"))
         buttons = (self.button("numbers", "numbers:human"), *self._menu_buttons())
-        return Block(self.word("help"), buttons, extras=tuple(extras))
+        return Block(self.word("help"), buttons, extras=tuple(extras), whole=True)
 
     def _nothing(self) -> list[Block]:
         """Words are not needed, only what goes with them."""
@@ -317,7 +321,8 @@ class Voice:
             # Nothing is invented: the numbers to call are those of the country.
             extras.append(self.word("country.not_given"))
             buttons = (self.button("numbers", "numbers:human"), *buttons)
-        return Block(text, buttons, extras=tuple(extras))
+        # Also what follows a crisis answer: whoever chose a human must not have to ask for the numbers again.
+        return Block(text, buttons, extras=tuple(extras), whole=True)
 
     def _back(self, moment: datetime) -> str:
         """When somebody of the team is there again, by the team's clock, and that they know of the person."""

@@ -18,6 +18,7 @@ from bot.conversation.figures import Figures
 from bot.conversation.models import Conversation, InboxMessage, OutboxMessage, Person, Recipient, Tombstone
 from bot.db import Database, new_id, now
 from bot.messages import DeliveryStatus, Inbound, Location
+from bot.safety.whereabouts import country_of
 from bot.vault import Vault
 
 log = structlog.get_logger("farol.inbox")
@@ -132,6 +133,7 @@ class Inbox:
                     "media": message.media,
                     "language_hint": message.language_hint,
                     "message_id": message.message_id,
+                    "calling": country_of(message.channel, message.sender),
                 },
                 ensure_ascii=False,
             )

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
@@ -107,9 +106,9 @@ class Lifeline:
         rendering = self._content.render(
             [Response("topic", {"topic": sign.name})],
             language=sign.language,
-            country=self._country_of(message.channel, message.sender),
-            # In full, whatever it costs: there is no state in which to wait for a 'MORE'.
-            traits=replace(channel.traits, segments=False),
+            country=None,
+            guess=self._country_of(message.channel, message.sender),
+            traits=channel.traits,
         )
         tell = getattr(channel, "tell", None)
         for outbound in rendering.messages:

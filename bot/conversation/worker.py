@@ -50,6 +50,9 @@ _GRACE = 8.0
 _ATTEMPTS = 3
 """How often a message's journey may fail before the person gets the safe answer."""
 
+_PRESSING = {"help", "human", "trouble"}
+"""What, besides urgent answers, may name the help lines of the country a number belongs to."""
+
 _SAID = ("say:group.refused", "say:lost")
 """What our own doors ask to be said, and no engine is needed for."""
 
@@ -71,6 +74,8 @@ class Answer:
     """What must be written because of a referral."""
     rated: Rating | None = None
     """What the person said of an answer, where that counts."""
+    calling: str | None = None
+    """The country of the number that wrote: a guess at whose help lines to name."""
 
 
 class Workers:
@@ -196,10 +201,12 @@ class Workers:
     async def _one(self, held: Held, message: InboxMessage) -> Held | None:
         """Answer one message; None when the conversation is no longer ours (its person was erased)."""
         body = self._open(held, message)
-        answer = await self._answer(held, body, message.id)
+        answer = replace(await self._answer(held, body, message.id), calling=body.get("calling"))
         if answer.crisis and (message.channel, message.provider_id) in self._told:
-            # The lifeline has said it already; the team must still hear of it.
-            answer = replace(answer, responses=[replace(answer.responses[0], key="nothing", args={})])
+            # The lifeline has said it already; the team must still hear of it, and its numbered choices must count.
+            remembered = replace(answer.state, choices=self._render(held, answer).choices)
+            said = replace(answer.responses[0], key="nothing", args={})
+            answer = replace(answer, responses=[said], state=remembered)
         after = await self._write(held, message, answer)
         self._done(message, answer)
         return after
@@ -479,6 +486,7 @@ class Workers:
             await self._lessons.take(session, held, message, about, answer.parse)
 
     def _render(self, held: Held, answer: Answer) -> Rendering:
+        pressing = self._content.urgent(answer.responses) or any(r.key in _PRESSING for r in answer.responses)
         return self._content.render(
             answer.responses,
             language=answer.language,
@@ -486,6 +494,7 @@ class Workers:
             region=answer.state.region,
             traits=self._traits[held.channel],
             draft_noted=answer.state.draft_noted,
+            guess=answer.calling if pressing else None,
         )
 
     def _queue(self, session: AsyncSession, held: Held, cause: str, text: str, despite_stop: bool) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from bot import edge
 from bot.admission import Admission, countries
 from bot.conversation.pace import QUICK, SAME, Pace, judge
-from bot.edge import HEADER_SECONDS, IDLE_SECONDS, Limits, Porter, body_of, hardened
+from bot.edge import HEADER_SECONDS, IDLE_SECONDS, Limits, Porter, body_of, hardened, server_log
 from bot.messages import Inbound
 
 
@@ -238,3 +238,20 @@ async def test_after_the_cap_danger_is_still_answered(assistant, content):
 def test_the_limits_can_be_lifted_for_a_benchmark():
     limits = edge.no_limits()
     assert all(limits.allow("web", "one") for _ in range(5_000))
+
+
+async def test_a_request_that_cannot_be_read_is_not_quoted(caplog):
+    """aiohttp's own log line holds the request's bytes and whose address it came from."""
+    runner = web.AppRunner(web.Application(), access_log=None, logger=server_log())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+    writer.write(b"GET / HTTP/1.1\r\nCookie: farol_chat=canary\x00\r\nHost: x\r\n\r\n")
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await runner.cleanup()
+    said = [(record.name, record.getMessage(), record.exc_info) for record in caplog.records]
+    assert [name for name, _, _ in said if name == "farol.http"], "it is told all the same"
+    assert not [
+        one for one in said if "canary" in one[1] or "127.0.0.1" in one[1] or (one[0] == "farol.http" and one[2])
+    ]
