@@ -29,8 +29,8 @@ from rich.table import Table
 
 import bot.directory.models  # noqa: F401 - its tables belong to Base
 from bot.db import Base, Database
-from bot.directory.exchange.hsds_csv import FILES
 from bot.directory.exchange.importer import bring_in
+from bot.directory.exchange.standard import FILES
 from tools.postgres import postgres
 
 TARGET_SECONDS = 120
