@@ -19,7 +19,8 @@ run: train  ## set up what is missing, then serve at http://127.0.0.1:8080
 test: train  ## set up what is missing, then run all tests
 	@$(BOOT) --tests
 	.venv-engine/bin/python -m pytest tests/engine
-	.venv/bin/python -m pytest tests --ignore tests/engine
+	.venv/bin/python -m pytest tests --ignore tests/engine --ignore tests/chaos -n auto --maxprocesses 4 --dist loadfile
+	.venv/bin/python -m pytest tests/chaos
 
 bench: train  ## measure against stock Rasa 3.6.21 and write benchmarks/results.md (takes a while)
 	@$(BOOT) --tests

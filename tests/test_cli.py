@@ -144,7 +144,9 @@ def test_a_translation_that_comes_back_is_in_step_again(run, monkeypatch, tmp_pa
 
 def test_what_answers_cost(run):
     said = json.loads(run("content", "cost", "--country", "GB", "--json").output)
-    assert {one["language"] for one in said} >= {"en", "ar"} and all(1 <= one["segments"] <= 3 for one in said)
+    assert {one["language"] for one in said} >= {"en", "ar"}
+    # Three at most, but for what is said in danger, which is sent whole: dear where letters are.
+    assert all(1 <= one["segments"] <= (3 if one["cheap"] else 4) and one["most"] <= 10 for one in said)
     assert "1,000 answers" in run("content", "cost", "--price", "0.05").output
     assert run("content", "cost", "--country", "XX").exit_code == 2
 

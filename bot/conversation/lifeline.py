@@ -88,10 +88,12 @@ class Lifeline:
 
     async def delivered(self, status: DeliveryStatus) -> None:
         """Note what became of a message of ours. Raises NotStored."""
+        noting = asyncio.ensure_future(self._inbox.delivered(status))
         try:
-            async with asyncio.timeout(self._patience):
-                await self._inbox.delivered(status)
+            # Shielded for the same reason.
+            await asyncio.wait_for(asyncio.shield(noting), self._patience)
         except Exception as error:
+            noting.add_done_callback(_swallow)
             log.error("status not stored", channel=status.channel, error=type(error).__name__)
             raise NotStored(status.channel) from None
 
