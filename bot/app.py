@@ -23,6 +23,7 @@ from bot.content.live import ContentWatch
 from bot.content.page import page_words
 from bot.content.render import Content, Promises
 from bot.content.version import content_version
+from bot.conversation.answering import Answer
 from bot.conversation.backlog import Backlog
 from bot.conversation.bell import Switchboard
 from bot.conversation.clearing import Clearing
@@ -44,7 +45,7 @@ from bot.conversation.referring import Referring
 from bot.conversation.register import Register
 from bot.conversation.retention import Retention
 from bot.conversation.sender import Sender
-from bot.conversation.worker import Answer, Workers
+from bot.conversation.worker import Workers
 from bot.db import Database, now
 from bot.directory import search
 from bot.directory.api.server import DirectoryApi

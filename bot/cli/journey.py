@@ -17,7 +17,7 @@ from bot import migrations
 from bot.app import Core, core
 from bot.cli.local import TRAITS, LocalChannel
 from bot.cli.prepare import prepare
-from bot.conversation.worker import Answer
+from bot.conversation.answering import Answer
 from bot.db import Database, new_id
 from bot.messages import Inbound, Location, Outbound
 from bot.settings import Settings

@@ -13,9 +13,9 @@ from bot.console.conversations import Conversations
 from bot.console.desk import Desk
 from bot.console.learning import Learning
 from bot.console.library import Library
-from bot.console.referrals import Referrals
 from bot.console.places import Places
 from bot.console.proposals import Proposals
+from bot.console.referrals import Referrals
 from bot.console.reporting import Reporting
 from bot.console.sessions import Sessions
 from bot.console.sign_in import SignIn

@@ -15,9 +15,10 @@ from sqlalchemy import text
 
 from bot import migrations
 from bot.content.render import Content, Promises
+from bot.conversation.answering import Answer
 from bot.conversation.inbox import Inbox
 from bot.conversation.sender import Sender
-from bot.conversation.worker import Answer, Workers
+from bot.conversation.worker import Workers
 from bot.db import Database
 from bot.messages import Inbound
 from bot.safety.screen import load_screen

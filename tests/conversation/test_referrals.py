@@ -48,7 +48,7 @@ class Referrals:
         self.a = assistant
         traits = {assistant.channel.traits.name: assistant.channel.traits}
         self.referring = Referring(assistant.database, assistant.vault, content, days, can_ask)
-        assistant.workers._referring = self.referring
+        assistant.workers._answering._referring = self.referring
         self.bell = Bell()
         self.following = FollowingUp(assistant.database, assistant.vault, content, traits, self.referring, self.bell)
         assistant.engine.answer = lambda request: reply(details(), country="ES")

@@ -137,7 +137,7 @@ async def test_stopping_hands_the_work_to_the_others(several):
             begun.set()
             await forever.wait()
 
-    one.workers._engine = Hung()
+    one.workers._answering._engine = Hung()
     await one.workers.start()
     await one.inbox.accept(Inbound("web", "m", "a", "hello"))
     await begun.wait()

@@ -227,7 +227,7 @@ def test_a_day_has_an_end_and_says_so_once():
 
 
 async def test_after_the_cap_danger_is_still_answered(assistant, content):
-    assistant.workers._daily_limit = 1
+    assistant.workers._answering._daily_limit = 1
     await assistant.receive("hello", language_hint="en")
     assert await assistant.receive("hello again") == [content.words("en").words["daily_limit"]]
     assert await assistant.receive("and again") == []

@@ -47,7 +47,7 @@ def words_of(language: str) -> dict[str, list[str]]:
 async def decided(assistant, said: str, state: State = State(), stopped: bool = False):
     """What the workers decide to answer; nothing is written."""
     held = Held("c", "p", "r", "web", b"", 1, state, stopped)
-    return await assistant.workers._answer(held, {"text": said})
+    return await assistant.workers._answering.of(held, {"text": said})
 
 
 OF_PEOPLE = (Person, Recipient, Conversation, InboxMessage, OutboxMessage, Handoff, Removal)
@@ -75,7 +75,7 @@ def telegram(assistant):
     channel = RemovingFake()
     assistant.channel = channel
     workers = type(assistant.workers)(
-        assistant.database, assistant.vault, assistant.workers._screen, assistant.engine,
+        assistant.database, assistant.vault, assistant.workers._answering._screen, assistant.engine,
         assistant.workers._content, {"telegram": channel.traits}, assistant.inbox.arrived,
     )  # fmt: skip
     assistant.workers = workers
