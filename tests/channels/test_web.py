@@ -512,7 +512,7 @@ ID = "6f9619ff-8b86-4d01-b42d-00c04fc964ff"
         ({"id": ID, "text": TEXT}, {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ({"id": ID, "text": TEXT}, {"Content-Type": "multipart/form-data; boundary=x"}, 415),
         ({"id": ID, "text": TEXT}, {"Content-Type": ""}, 415),
-        (gzip.compress(json.dumps({"id": ID, "text": TEXT}, mtime=0).encode()), {"Content-Encoding": "gzip"}, 415),
+        (gzip.compress(json.dumps({"id": ID, "text": TEXT}).encode(), mtime=0), {"Content-Encoding": "gzip"}, 415),
         # How much
         (b" " * (BODY_LIMIT + 1), {}, 413),
         (json.dumps({"id": ID, "text": "x" * BODY_LIMIT}).encode(), {}, 413),
