@@ -7,6 +7,7 @@ import re
 import zipfile
 
 import pytest
+import pytest_asyncio
 import yaml
 from sqlalchemy import delete, select
 
@@ -37,7 +38,7 @@ async def lesson_of(farol) -> str:
         return (await session.scalars(select(Lesson.id).where(Lesson.label.is_(None)))).one()
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def empty(farol):
     async with farol.database.begin() as session:
         await session.execute(delete(Lesson))

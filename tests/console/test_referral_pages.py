@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 from sqlalchemy import delete, func, select
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here (apt-get install chromium)")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def code(farol) -> str:
     """A code that was just given out."""
     return await give(farol)
